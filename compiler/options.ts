@@ -1,0 +1,44 @@
+import type { ProgressListener, SecurityBits } from '../runtime/plan.ts';
+
+/** Samples of every input by name: one row-major array per sample, as many for each input. */
+export type Samples = ReadonlyMap<string, readonly Float64Array[]>;
+
+/** What is made cheap when two programs compute the same: `latency` of one evaluation, or what the user pays instead. */
+export type Objective = 'latency' | 'upload' | 'keys' | 'memory';
+
+/** Options of `compile`; everything has a default, so that a model alone compiles. */
+export type CompileOptions = {
+	/** Typical inputs: ranges, polynomial fits and the noise prediction are taken from them. */
+	readonly calibration?: Samples;
+	/** Where the calibration comes from, for the report: a file name, or "the given input". */
+	readonly calibrationSource?: string;
+	/** Without calibration: every input element is assumed to lie in [low, high]. Default [-1, 1]. */
+	readonly inputRange?: readonly [low: number, high: number];
+	/** Samples per ciphertext B, a power of two. Default 1. */
+	readonly batch?: number;
+	/** Bits of precision asked of the outputs: error <= 2^-precision of the largest output magnitude. Default 10. */
+	readonly precision?: number;
+	/** Default 128. */
+	readonly security?: SecurityBits;
+	/** Default 'latency'. */
+	readonly optimize?: Objective;
+	/** Outputs to compute, by name; default all. */
+	readonly outputs?: readonly string[];
+	/** Values of symbolic dimensions by name; a leading symbolic (batch) dimension is 1 by default. */
+	readonly dimensions?: ReadonlyMap<string, number>;
+	/** Degree of every fitted activation polynomial; default: the smallest that keeps the model's decisions. */
+	readonly degree?: number;
+};
+
+/** Surroundings of one compilation: nothing here changes the result. */
+export type CompileContext = {
+	readonly onProgress?: ProgressListener;
+	/** Sees the IR after every pass; `text` renders it on demand. */
+	readonly observe?: (event: {
+		readonly pass: string;
+		readonly milliseconds: number;
+		readonly text: () => string;
+	}) => void;
+	/** Reads an external-data file by its location relative to the model; must refuse what leaves the model's folder. */
+	readonly readExternal?: (location: string) => Uint8Array;
+};

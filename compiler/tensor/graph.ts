@@ -1,0 +1,129 @@
+import { InternalError } from '../errors.ts';
+import { apply, compose, type SparseMatrix, sum } from './sparse.ts';
+
+/**
+ * The tensor graph: the model on static shapes. Nodes are immutable records in a flat array, operands are indices below
+ * their own. Data are row-major; a reshape is therefore no node at all, only another shape. Whatever is linear (Conv,
+ * Gemm, pooling by averages, normalisation, transposition, broadcasting, sums ...) is one kind, `affine`.
+ *
+ * | kind       | y =                                                              | legal until        |
+ * |------------|------------------------------------------------------------------|--------------------|
+ * | input      | the input called name                                            | always             |
+ * | affine     | sum over terms of matrix * x, plus bias                          | always             |
+ * | multiply   | a * b, elementwise, equal sizes (a square when a = b)            | always             |
+ * | polynomial | sum_k c[k] T_k((x - center) / radius), elementwise               | `lower-polynomials`|
+ * | activation | fn(x), elementwise                                               | `approximate`      |
+ * | tail       | what only the client can do: softmax, argmax ...                 | `split`            |
+ */
+export type Id = number;
+export type Shape = readonly number[];
+
+export type Activation = 'relu' | 'sigmoid' | 'tanh' | 'silu' | 'gelu' | 'geluTanh';
+export type Term = { readonly x: Id; readonly matrix: SparseMatrix };
+/** A polynomial in the Chebyshev basis of the interval [center - radius, center + radius]. */
+export type ChebyshevSeries = {
+	readonly center: number;
+	readonly radius: number;
+	readonly coefficients: readonly number[];
+};
+
+export type Fields = {
+	input: { readonly name: string };
+	affine: { readonly terms: readonly Term[]; readonly bias: Float64Array };
+	multiply: { readonly a: Id; readonly b: Id };
+	polynomial: { readonly x: Id; readonly series: ChebyshevSeries };
+	activation: { readonly x: Id; readonly fn: Activation };
+	tail: {
+		readonly x: Id;
+		readonly fn: 'softmax' | 'logSoftmax' | 'argMax';
+		readonly axis: number;
+		readonly keepDims: boolean;
+		readonly selectLast: boolean;
+	};
+};
+export type Kind = keyof Fields;
+/** What is left once head and tail are split off. */
+export type BodyKind = Exclude<Kind, 'tail'>;
+/** What is left once every activation is a polynomial. */
+export type PolynomialKind = Exclude<BodyKind, 'activation'>;
+/** What packing lowers: affine maps and products. */
+export type CoreKind = Exclude<PolynomialKind, 'polynomial'>;
+
+/** `origin` names the ONNX node (or the pass) that a node comes from, for reports. */
+export type Node<K extends Kind = Kind> = {
+	[P in K]: { readonly kind: P; readonly shape: Shape; readonly origin: string } & Fields[P];
+}[K];
+
+export type Output = { readonly name: string; readonly id: Id; readonly shape: Shape };
+export type Graph<K extends Kind = Kind> = {
+	readonly nodes: readonly Node<K>[];
+	readonly outputs: readonly Output[];
+};
+
+export const sizeOf = (shape: Shape): number => shape.reduce((product, d) => product * d, 1);
+
+export const nodeAt = <K extends Kind>(nodes: readonly Node<K>[], id: Id): Node<K> => {
+	const node = nodes[id];
+	if (node === undefined) throw new InternalError('tensor graph', `no node ${id}`);
+	return node;
+};
+
+/** The operands of a node, in order. */
+export const operandsOf = (node: Node): readonly Id[] => {
+	switch (node.kind) {
+		case 'input':
+			return [];
+		case 'affine':
+			return node.terms.map((term) => term.x);
+		case 'multiply':
+			return [node.a, node.b];
+		default:
+			return [node.x];
+	}
+};
+
+/**
+ * Builds a graph node by node. Affine terms on one operand are merged, and equal non-affine nodes exist once.
+ * Every method returns the id of a node that computes the equation in its name.
+ */
+export class GraphBuilder<K extends Kind = Kind> {
+	readonly #nodes: Node<K>[] = [];
+	readonly #interned = new Map<string, Id>();
+
+	get nodes(): readonly Node<K>[] {
+		return this.#nodes;
+	}
+
+	/** Adds a node as it is; an equal one that exists already is returned instead (affine nodes excepted: too large to compare). */
+	add(node: Node<K>): Id {
+		const key = node.kind === 'affine' ? undefined : JSON.stringify({ ...node, origin: '' });
+		const known = key === undefined ? undefined : this.#interned.get(key);
+		if (known !== undefined) return known;
+		const id = this.#nodes.push(node) - 1;
+		if (key !== undefined) this.#interned.set(key, id);
+		return id;
+	}
+
+	build(outputs: readonly Output[]): Graph<K> {
+		return { nodes: this.#nodes, outputs };
+	}
+}
+
+/** An affine node of the given terms; terms on the same operand are summed. */
+export const affine = (terms: readonly Term[], bias: Float64Array, shape: Shape, origin: string): Node<'affine'> => {
+	const byOperand = new Map<Id, SparseMatrix>();
+	for (const { x, matrix } of terms) {
+		const known = byOperand.get(x);
+		byOperand.set(x, known === undefined ? matrix : sum(known, matrix));
+	}
+	return { kind: 'affine', terms: [...byOperand].map(([x, matrix]) => ({ x, matrix })), bias, shape, origin };
+};
+
+/** M after (terms, bias): the affine map x -> M (sum of terms + bias) + shift. */
+export const after = (
+	matrix: SparseMatrix,
+	inner: Pick<Node<'affine'>, 'terms' | 'bias'>,
+): Pick<Node<'affine'>, 'terms' | 'bias'> => ({
+	terms: inner.terms.map(({ x, matrix: m }) => ({ x, matrix: compose(matrix, m) })),
+	bias: apply(matrix, inner.bias),
+});

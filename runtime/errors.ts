@@ -1,0 +1,22 @@
+/** What a refusal is about; the command line maps every one of them to exit status 3. */
+export type RefusalCode =
+	| 'input' // a tensor of the wrong name, shape or value
+	| 'message' // bytes from outside that are not what the program expects
+	| 'keys' // evaluation keys missing or of another key set
+	| 'memory' // would not fit; refused before it is spent
+	| 'program' // a build directory that is broken or of another version
+	| 'aborted' // the caller's AbortSignal fired
+	| 'misuse'; // a backend was asked for something CKKS cannot do (levels or scales differ)
+
+/** The runtime's one typed error: a sentence that says what and why, and a hint that says what would help. */
+export class RefusedError extends Error {
+	override readonly name = 'RefusedError';
+	readonly code: RefusalCode;
+	readonly hint: string | undefined;
+
+	constructor(code: RefusalCode, message: string, hint?: string) {
+		super(message);
+		this.code = code;
+		this.hint = hint;
+	}
+}

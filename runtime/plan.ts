@@ -1,0 +1,132 @@
+/**
+ * The plan: what a compiled model is. The compiler writes it, the runtime executes it, and nothing else passes between
+ * them. It has two halves with one fingerprint: the client's (parameters, packing, head and tail; no weights) and the
+ * server's (instructions and constants; nothing that can decrypt). Both are plain JSON; the constants are beside the
+ * server's half as little-endian float64.
+ *
+ * Words: `slots` are real slots n = ringDegree / 2; a circuit is written for v = n / batch *virtual slots*, and virtual
+ * slot t of sample b is real slot t * batch + b. Steps of rotations are in real slots, left positive: result[t] = x[t + steps].
+ * `level` is the index of the last prime left: a ciphertext at level l is modulo primes[0..l].
+ */
+export const PLAN_FORMAT = 'onnx-seal plan 1';
+
+export type SecurityBits = 128 | 192 | 256;
+
+/** CKKS parameters. All primes are 1 mod 2 * ringDegree and below 2^53. */
+export type CkksParameters = {
+	/** N, a power of two. */
+	readonly ringDegree: number;
+	/** Data primes; primes[l] is divided away by the rescale from level l to l - 1. */
+	readonly primes: readonly number[];
+	/** The special prime of key switching. */
+	readonly specialPrime: number;
+	/** Security against classical attacks, by the table of ia.cr/2024/463. */
+	readonly security: SecurityBits;
+};
+
+/** An arithmetic run of elements in slots: slot `slot + i` holds element `element + i * step`, for 0 <= i < length. */
+export type SlotRun = readonly [slot: number, length: number, element: number, step: number];
+
+/** Where the client puts the elements of one input, in virtual slots; slots in no run are zero. */
+export type InputPacking = {
+	readonly name: string;
+	readonly shape: readonly number[];
+	/** Done in the clear before encryption: element i becomes x * scale[i] + shift[i]. Absent when the identity. */
+	readonly head?: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+	/** Values after the head outside [low, high] are refused: the polynomials and the modulus were chosen for this range. */
+	readonly range: readonly [low: number, high: number];
+	/** One list of runs for each ciphertext. */
+	readonly parts: readonly (readonly SlotRun[])[];
+	/** Level and exact scale of the fresh ciphertexts. */
+	readonly level: number;
+	readonly scale: number;
+};
+
+/** What the client does in the clear after decryption, on an array of `shape`. */
+export type TailOp =
+	| { readonly op: 'softmax' | 'logSoftmax'; readonly axis: number }
+	| { readonly op: 'sigmoid' }
+	| { readonly op: 'argMax'; readonly axis: number; readonly keepDims: boolean; readonly selectLast: boolean }
+	| { readonly op: 'reshape'; readonly shape: readonly number[] };
+
+/** Where the elements of one output are: element runs as in the input packing, each element exactly once. */
+export type OutputPacking = {
+	readonly name: string;
+	/** Shape of what is decrypted, before the tail. */
+	readonly encryptedShape: readonly number[];
+	/** Shape after the tail: what the model's output has. */
+	readonly shape: readonly number[];
+	readonly parts: readonly (readonly SlotRun[])[];
+	readonly level: number;
+	readonly scale: number;
+	readonly tail: readonly TailOp[];
+	/** A decrypted value beyond this magnitude means the run left the range it was compiled for. */
+	readonly plausible: number;
+	/** Predicted bound of the absolute error of an element before the tail, and the magnitude it is relative to. */
+	readonly predictedError: number;
+	readonly magnitude: number;
+};
+
+/** The evaluation keys a program needs, and nothing more. Steps are in real slots, ascending. */
+export type KeyNeeds = { readonly relinearization: boolean; readonly steps: readonly number[] };
+
+export type ClientProgram = {
+	readonly format: typeof PLAN_FORMAT;
+	readonly name: string;
+	readonly fingerprint: string;
+	readonly parameters: CkksParameters;
+	readonly batch: number;
+	readonly inputs: readonly InputPacking[];
+	readonly outputs: readonly OutputPacking[];
+	readonly keys: KeyNeeds;
+};
+
+/** One step of the program on registers. `to` may be the register of an operand that dies here. */
+export type Instruction =
+	| { readonly op: 'input'; readonly to: number; readonly input: number; readonly part: number }
+	| { readonly op: 'output'; readonly a: number; readonly output: number; readonly part: number }
+	| { readonly op: 'add' | 'subtract' | 'multiply'; readonly to: number; readonly a: number; readonly b: number }
+	| { readonly op: 'negate' | 'relinearize' | 'rescale'; readonly to: number; readonly a: number }
+	| { readonly op: 'addPlain' | 'multiplyPlain'; readonly to: number; readonly a: number; readonly constant: number }
+	| { readonly op: 'rotate'; readonly to: number; readonly a: number; readonly steps: number }
+	| { readonly op: 'modSwitch'; readonly to: number; readonly a: number; readonly level: number };
+
+/** A plaintext: v virtual slots at float64 word `offset` of the constants, to be encoded at `level` and `scale`. */
+export type ConstantSpec = { readonly offset: number; readonly level: number; readonly scale: number };
+
+/** Peak bytes of an evaluation, as predicted by the compiler for the seal backend. */
+export type MemoryNeeds = { readonly ciphertexts: number; readonly keys: number; readonly constants: number };
+
+/** A fresh or final ciphertext as the server expects or returns it. */
+export type Port = { readonly name: string; readonly parts: number; readonly level: number; readonly scale: number };
+
+export type ServerProgram = {
+	readonly format: typeof PLAN_FORMAT;
+	readonly name: string;
+	readonly fingerprint: string;
+	readonly parameters: CkksParameters;
+	readonly batch: number;
+	readonly inputs: readonly Port[];
+	readonly outputs: readonly Port[];
+	readonly keys: KeyNeeds;
+	readonly registers: number;
+	readonly instructions: readonly Instruction[];
+	readonly constants: readonly ConstantSpec[];
+	readonly memory: MemoryNeeds;
+};
+
+/** Everything the compiler makes for the runtime. */
+export type Program = {
+	readonly client: ClientProgram;
+	readonly server: ServerProgram;
+	/** The vectors of `server.constants`, one after another; equal vectors are stored once. */
+	readonly constants: Float64Array;
+};
+
+/** Virtual slots v of a program: what a constant's length and a slot run's bounds are. */
+export const virtualSlots = (program: { readonly parameters: CkksParameters; readonly batch: number }): number =>
+	program.parameters.ringDegree / 2 / program.batch;
+
+/** Progress of anything that takes over a second: `done` of `total` steps of `stage`. */
+export type Progress = { readonly stage: string; readonly done: number; readonly total: number };
+export type ProgressListener = (progress: Progress) => void;
