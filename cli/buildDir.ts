@@ -1,0 +1,131 @@
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { RefusedError } from '../runtime/errors.ts';
+import { type ClientProgram, PLAN_FORMAT, type Program, type ServerProgram, virtualSlots } from '../runtime/plan.ts';
+import { readFile } from './readFile.ts';
+
+const hint = 'Compile the model again with this version of onnx-seal';
+
+const refuse = (path: string, why: string): never => {
+	throw new RefusedError('program', `${path} ${why}`, hint);
+};
+
+/** Writes the files of a build by their paths below `folder`. */
+export const writeFiles = (folder: string, files: ReadonlyMap<string, Uint8Array | string>): void => {
+	for (const [name, content] of files) {
+		const path = join(folder, name);
+		mkdirSync(dirname(path), { recursive: true });
+		writeFileSync(path, content);
+	}
+};
+
+export const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+const checkFolder = (path: string): void => {
+	if (!existsSync(path)) throw new RefusedError('program', `${path} does not exist`);
+	if (!isFolder(path)) throw new RefusedError('program', `${path} is not a build directory`);
+};
+
+const need = (path: string): string => {
+	if (!existsSync(path)) refuse(path, 'is missing, so this is no complete build directory');
+	return path;
+};
+
+const readJson = (path: string): unknown => {
+	const text = new TextDecoder().decode(readFile(need(path)));
+	try {
+		return JSON.parse(text);
+	} catch {
+		return refuse(path, 'is not JSON');
+	}
+};
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const isFlag: Check = (value) => typeof value === 'boolean';
+const isList =
+	(of: Check): Check =>
+	(value) =>
+		Array.isArray(value) && value.every(of);
+const isRecord =
+	(fields: Readonly<Record<string, Check>>): Check =>
+	(value) =>
+		typeof value === 'object' &&
+		value !== null &&
+		Object.entries(fields).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+
+const isRun: Check = (value) => isList(isNumber)(value) && (value as readonly unknown[]).length === 4;
+const port = { name: isText, level: isCount, scale: isNumber };
+const packing = { ...port, shape: isList(isCount), parts: isList(isList(isRun)) };
+const common = {
+	name: isText,
+	fingerprint: isText,
+	batch: isCount,
+	parameters: isRecord({
+		ringDegree: isCount,
+		primes: isList(isCount),
+		specialPrime: isCount,
+		security: (value) => value === 128 || value === 192 || value === 256,
+	}),
+	keys: isRecord({ relinearization: isFlag, steps: isList(isNumber) }),
+};
+const isClient = isRecord({
+	...common,
+	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
+	outputs: isList(isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })) })),
+});
+const isServer = isRecord({
+	...common,
+	inputs: isList(isRecord({ ...port, parts: isCount })),
+	outputs: isList(isRecord({ ...port, parts: isCount })),
+	registers: isCount,
+	instructions: isList(isRecord({ op: isText })),
+	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber })),
+	memory: isRecord({ ciphertexts: isNumber, keys: isNumber, constants: isNumber }),
+});
+
+/** A half of the program, once its format and the type of each field are checked. */
+const readHalf = <T>(path: string, check: Check): T => {
+	const value = readJson(path);
+	const format = isRecord({ format: isText })(value) ? (value as { format: string }).format : undefined;
+	if (format !== PLAN_FORMAT) refuse(path, `has the format "${format ?? 'unknown'}", not "${PLAN_FORMAT}"`);
+	if (!check(value)) refuse(path, 'lacks fields of a program, or has fields of the wrong type');
+	return value as T;
+};
+
+const readConstants = (path: string, server: ServerProgram): Float64Array => {
+	const bytes = readFile(need(path));
+	if (bytes.length % 8 !== 0) refuse(path, 'is cut off');
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+	const constants = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
+	const end = server.constants.reduce((most, { offset }) => Math.max(most, offset + virtualSlots(server)), 0);
+	if (constants.length < end) refuse(path, `holds ${constants.length} numbers where the program uses ${end}`);
+	if (!constants.every(Number.isFinite)) refuse(path, 'holds numbers that are not finite');
+	return constants;
+};
+
+/** The client's half: all that keygen, encrypt and decrypt need. */
+export const readClient = (folder: string): ClientProgram => {
+	checkFolder(folder);
+	return readHalf<ClientProgram>(join(folder, 'client', 'program.json'), isClient);
+};
+
+/** The server's half with its constants: all that infer needs. */
+export const readServer = (folder: string): Pick<Program, 'server' | 'constants'> => {
+	checkFolder(folder);
+	const server = readHalf<ServerProgram>(join(folder, 'server', 'program.json'), isServer);
+	return { server, constants: readConstants(join(folder, 'server', 'constants.bin'), server) };
+};
+
+/** The program in a build directory. Throws RefusedError 'program' for what is missing, broken or of another version. */
+export const readProgram = (folder: string): Program => {
+	const client = readClient(folder);
+	const { server, constants } = readServer(folder);
+	if (client.fingerprint !== server.fingerprint)
+		refuse(folder, 'holds a client and a server of different compilations');
+	return { client, server, constants };
+};
+
+export const readReport = (folder: string): unknown => readJson(join(folder, 'report.json'));

@@ -1,0 +1,130 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { createClient } from '../../runtime/client.ts';
+import { RefusedError } from '../../runtime/errors.ts';
+import { createServer } from '../../runtime/server.ts';
+import { writeArrays } from '../arrays.ts';
+import { readClient, readServer } from '../buildDir.ts';
+import { readSamples } from '../model.ts';
+import { addOutputOptions, repeated, wholeNumber } from '../options.ts';
+import { formatBytes, makeOutput, type Output, type OutputOptions, table } from '../output.ts';
+import { readFile } from '../readFile.ts';
+import { outputsJson, stackResults, valuesText } from '../results.ts';
+import { noteThreads, oneByOne } from '../target.ts';
+
+/** The run between two machines: each step reads and writes files, and only `--secret` files must stay where they are. */
+type KeygenArguments = OutputOptions & { readonly secret: string; readonly public: string };
+type EncryptArguments = OutputOptions & {
+	readonly secret: string;
+	readonly input: readonly string[];
+	readonly output: string;
+};
+type InferArguments = OutputOptions & {
+	readonly public: string;
+	readonly input: string;
+	readonly output: string;
+	readonly threads: number;
+};
+type DecryptArguments = OutputOptions & {
+	readonly secret: string;
+	readonly input: string;
+	readonly output?: readonly string[];
+};
+
+/** Written for its owner alone from the first byte on; an existing file loses other permissions first. */
+const writeSecret = (path: string, bytes: Uint8Array): void => {
+	writeFileSync(path, '', { mode: 0o600 });
+	chmodSync(path, 0o600);
+	writeFileSync(path, bytes);
+};
+
+const written = (output: Output, files: readonly (readonly [file: string, bytes: number, what: string])[]): void =>
+	output.result({ files: files.map(([file, bytes]) => ({ file, bytes })) }, () =>
+		table(files.map(([file, bytes, what]) => [file, formatBytes(bytes), what])),
+	);
+
+const keygen = async (build: string, given: KeygenArguments): Promise<void> => {
+	const output = makeOutput(given);
+	const client = await createClient(readClient(build));
+	const keys = await client.evaluationKeys({ onProgress: output.progress });
+	const secret = await client.exportSecretKey();
+	writeSecret(given.secret, secret);
+	writeFileSync(given.public, keys);
+	client.dispose();
+	written(output, [
+		[given.secret, secret.length, 'the secret key: keep it here, and keep it safe'],
+		[given.public, keys.length, 'the evaluation keys: for the server'],
+	]);
+};
+
+const encrypt = async (build: string, given: EncryptArguments): Promise<void> => {
+	const output = makeOutput(given);
+	const program = readClient(build);
+	const samples = oneByOne(readSamples(given.input, program.inputs));
+	if (samples.length > program.batch)
+		throw new RefusedError(
+			'input',
+			`there are ${samples.length} samples for ${program.batch} in one ciphertext`,
+			'Encrypt them one after another, or compile with --batch',
+		);
+	const client = await createClient(program, { secretKey: readFile(given.secret) });
+	const message = await client.encryptBatch(samples, { onProgress: output.progress });
+	writeFileSync(given.output, message);
+	client.dispose();
+	written(output, [[given.output, message.length, 'the encrypted input: for the server']]);
+};
+
+const infer = async (build: string, given: InferArguments): Promise<void> => {
+	const output = makeOutput(given);
+	noteThreads(given.threads, output);
+	const { server: program, constants } = readServer(build);
+	const [keys, input] = [readFile(given.public), readFile(given.input)];
+	const server = await createServer(program, constants);
+	await server.loadKeys(keys, { onProgress: output.progress });
+	const answer = await server.evaluate(input, { onProgress: output.progress });
+	writeFileSync(given.output, answer);
+	await server.dispose();
+	written(output, [[given.output, answer.length, 'the encrypted output: for the client']]);
+};
+
+const decrypt = async (build: string, given: DecryptArguments): Promise<void> => {
+	const output = makeOutput(given);
+	const program = readClient(build);
+	const message = readFile(given.input);
+	const client = await createClient(program, { secretKey: readFile(given.secret) });
+	const results = await client.decryptBatch(message);
+	client.dispose();
+	for (const warning of new Set(results.flatMap(({ warnings }) => warnings))) output.warn(`Warning: ${warning}`);
+	const arrays = stackResults(program, results);
+	const files = writeArrays(given.output ?? [], arrays);
+	output.result({ outputs: outputsJson(arrays, files) }, () =>
+		table([...arrays].map(([name, array]) => [name, `[${array.shape.join(', ')}]`, valuesText(array)])),
+	);
+};
+
+export const addFiles = (program: Command): void => {
+	const secret = ['--secret <key.bin>', 'the secret key'] as const;
+	const keys = ['--public <keys.bin>', 'the evaluation keys'] as const;
+	const command = (name: string, what: string): Command =>
+		addOutputOptions(program.command(name).description(what).argument('<build dir>'));
+	command('keygen', 'client: make a key set')
+		.requiredOption(...secret)
+		.requiredOption(...keys)
+		.action(keygen);
+	command('encrypt', 'client: encrypt an input')
+		.requiredOption(...secret)
+		.requiredOption('--input <file>', 'input, [name=]x.npy or x.npz; repeatable', repeated)
+		.requiredOption('--output <x.bin>', 'where to write the encrypted input')
+		.action(encrypt);
+	command('infer', 'server: evaluate the model on an encrypted input')
+		.requiredOption(...keys)
+		.requiredOption('--input <x.bin>', 'the encrypted input')
+		.requiredOption('--output <y.bin>', 'where to write the encrypted output')
+		.option('--threads <k>', 'threads of the evaluation', wholeNumber(1), 1)
+		.action(infer);
+	command('decrypt', 'client: decrypt an output')
+		.requiredOption(...secret)
+		.requiredOption('--input <y.bin>', 'the encrypted output')
+		.option('--output <file>', 'where to write an output, [name=]y.npy or y.npz; repeatable', repeated)
+		.action(decrypt);
+};

@@ -1,0 +1,68 @@
+import { CommanderError } from 'commander';
+import { CompileError, type Issue } from '../compiler/errors.ts';
+import { RefusedError } from '../runtime/errors.ts';
+
+/** What a process ends with: done, a defect of ours, wrong usage, something given to us that cannot be accepted. */
+export type ExitStatus = 0 | 1 | 2 | 3;
+
+/** A command line that does not say what to do: exit status 2. */
+export class UsageError extends Error {
+	override readonly name = 'UsageError';
+}
+
+/** The parts as one paragraph of sentences. */
+const paragraph = (parts: readonly (string | undefined)[]): string =>
+	parts
+		.map((part) => (part ?? '').trim().replace(/\s*\n\s*/g, ' '))
+		.filter((part) => part !== '')
+		.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`))
+		.join(' ');
+
+const describe = ({ message, hint, node, op, domain, opset }: Issue): string => {
+	const operator = op === undefined ? '' : `operator ${domain ? `${domain}.` : ''}${op}`;
+	const facts = [
+		node === undefined || message.includes(node) ? '' : `node '${node}'`,
+		operator,
+		opset === undefined ? '' : `opset ${opset}`,
+	].filter((fact) => fact !== '');
+	return paragraph([facts.length > 0 ? `${message.trim().replace(/\.$/, '')} (${facts.join(', ')})` : message, hint]);
+};
+
+const systemReasons: Readonly<Record<string, string>> = {
+	ENOENT: 'does not exist',
+	EACCES: 'may not be opened',
+	EPERM: 'may not be opened',
+	EISDIR: 'is a folder, not a file',
+	ENOTDIR: 'is not a folder',
+	EEXIST: 'exists already',
+	ENOSPC: 'cannot be written: the disk is full',
+	EROFS: 'cannot be written: the disk is read-only',
+	EMFILE: 'cannot be opened: too many files are open',
+};
+
+/** The path and the reason when `error` came from the file system. */
+const fileProblem = (error: unknown): string | undefined => {
+	if (!(error instanceof Error && 'code' in error && 'path' in error)) return undefined;
+	const reason = systemReasons[String(error.code)];
+	return reason === undefined ? undefined : `${String(error.path)} ${reason}.`;
+};
+
+/** One paragraph for each thing that is wrong, and the status to end with. Only a defect of ours shows a stack. */
+export const explain = (error: unknown): { readonly status: ExitStatus; readonly paragraphs: readonly string[] } => {
+	if (error instanceof CompileError)
+		return { status: 3, paragraphs: error.issues.map((issue) => `error: ${describe(issue)}`) };
+	if (error instanceof RefusedError)
+		return { status: 3, paragraphs: [`error: ${paragraph([error.message, error.hint])}`] };
+	if (error instanceof UsageError) return { status: 2, paragraphs: [`error: ${paragraph([error.message])}`] };
+	if (error instanceof CommanderError) return { status: error.exitCode === 0 ? 0 : 2, paragraphs: [] };
+	const problem = fileProblem(error);
+	if (problem !== undefined) return { status: 3, paragraphs: [`error: ${problem}`] };
+	const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : `thrown: ${String(error)}`;
+	return {
+		status: 1,
+		paragraphs: [
+			'error: this is a defect of onnx-seal, not of what you gave it. Please report it with the command, the model if you may share it, and these lines:',
+			text,
+		],
+	};
+};

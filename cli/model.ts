@@ -1,0 +1,160 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { refuse } from '../compiler/errors.ts';
+import { type Compiled, compile } from '../compiler/index.ts';
+import { importModel } from '../compiler/onnx/import.ts';
+import type { CompileContext, CompileOptions, Samples } from '../compiler/options.ts';
+import { assignArrays, type NamedArray, samplesIn } from './arrays.ts';
+import { debugObserver, type Observe } from './debug.ts';
+import type { CompileArguments } from './options.ts';
+import type { Output } from './output.ts';
+import { readFile } from './readFile.ts';
+
+export type ModelFile = {
+	readonly path: string;
+	readonly bytes: Uint8Array;
+	readonly readExternal: (location: string) => Uint8Array;
+};
+export type Port = { readonly name: string; readonly shape: readonly number[] };
+
+/** Samples of a run serve as calibration up to this number. */
+const enough = 256;
+
+/** Reads files below the model's folder; a location that leads out of it, through a link too, is refused. */
+const externalReader =
+	(model: string) =>
+	(location: string): Uint8Array => {
+		const out = (): never =>
+			refuse({
+				code: 'file',
+				message: `The model keeps data in "${location}", which is not below its own folder.`,
+				hint: 'Put the data file beside the model and save its name only.',
+			});
+		if (isAbsolute(location) || location.includes('\0')) out();
+		const folder = realpathSync(dirname(model));
+		const path = join(folder, location);
+		if (!path.startsWith(folder + sep)) out();
+		if (!existsSync(path))
+			refuse({
+				code: 'file',
+				message: `The model keeps data in "${location}", which does not exist beside it.`,
+				hint: 'Copy the data file together with the model.',
+			});
+		const real = realpathSync(path);
+		if (!real.startsWith(folder + sep)) out();
+		return readFile(real);
+	};
+
+export const readModel = (path: string): ModelFile => ({
+	path,
+	bytes: readFile(path),
+	readExternal: externalReader(path),
+});
+
+/** Samples for each of the ports from `[name=]file` arguments, equally many for each. */
+export const readSamples = (files: readonly string[], ports: readonly Port[]): Samples =>
+	sampleArrays(assignArrays(files, ports.map(({ name }) => name), 'input'), ports); // biome-ignore format: one thought
+
+const sampleArrays = (arrays: ReadonlyMap<string, NamedArray>, ports: readonly Port[]): Samples => {
+	const samples = new Map(
+		ports.map(({ name, shape }) => [name, samplesIn(arrays.get(name) as NamedArray, shape, name)] as const),
+	);
+	const counts = new Set([...samples.values()].map((list) => list.length));
+	if (counts.size > 1) {
+		const each = [...samples].map(([name, list]) => `"${name}" ${list.length}`).join(', ');
+		refuse({ code: 'calibration', message: `The inputs have different numbers of samples: ${each}.` });
+	}
+	return samples;
+};
+
+/** The calibration file that lies beside a model: model.onnx -> model.calibration.npy or .npz. */
+const beside = (model: string): string | undefined =>
+	['.npy', '.npz']
+		.map((extension) => `${model.replace(/\.onnx$/i, '')}.calibration${extension}`)
+		.find((path) => existsSync(path));
+
+/** Where ranges come from: --calibrate, --input-range, the file beside the model, the given samples, or nowhere. */
+const calibrate = (
+	model: ModelFile,
+	given: CompileArguments,
+	ports: readonly Port[],
+	output: Output,
+	data: Samples | undefined,
+): Pick<CompileOptions, 'calibration' | 'calibrationSource' | 'inputRange'> => {
+	if (given.calibrate !== undefined)
+		return {
+			calibration: readSamples(given.calibrate, ports),
+			calibrationSource: given.calibrate.map((file) => basename(file)).join(', '),
+		};
+	if (given.inputRange !== undefined) return { inputRange: given.inputRange };
+	const file = beside(model.path);
+	if (file !== undefined) {
+		output.note(`Ranges are taken from ${file}, which lies beside the model.`);
+		return { calibration: readSamples([file], ports), calibrationSource: basename(file) };
+	}
+	if (data !== undefined) {
+		output.note('There is no calibration: ranges are taken from the given input.');
+		const calibration = new Map([...data].map(([name, list]) => [name, list.slice(0, enough)] as const));
+		return { calibration, calibrationSource: 'the given input' };
+	}
+	output.note('There is no calibration: every input element is assumed to lie in [-1, 1] (see --calibrate).');
+	return {};
+};
+
+const dimensionsOf = (given: CompileArguments): ReadonlyMap<string, number> => new Map(given.set ?? []);
+
+/** The inputs of a model: names and static shapes. */
+export const inputsOf = (model: ModelFile, given: CompileArguments): readonly Port[] =>
+	importModel(
+		model.bytes,
+		{
+			dimensions: dimensionsOf(given),
+			...(given.outputs === undefined ? {} : { outputs: given.outputs }),
+		},
+		{ readExternal: model.readExternal },
+	).inputs;
+
+type Surroundings = {
+	/** The samples of a run, used when nothing else calibrates. */
+	readonly data?: Samples;
+	readonly observe?: Observe;
+};
+
+/** Compiles with the options of the command line. */
+export const compileModel = (
+	model: ModelFile,
+	given: CompileArguments,
+	output: Output,
+	{ data, observe }: Surroundings = {},
+): { readonly compiled: Compiled; readonly compileMs: number } => {
+	if (given.plain !== undefined)
+		refuse({
+			code: 'option',
+			message: 'This version compiles every input as an encrypted one, so --plain cannot be honoured.',
+			hint: 'Leave --plain out, or make the plain input a constant of the model.',
+		});
+	const { batch, precision, security, optimize, outputs, degree } = given;
+	const options: CompileOptions = {
+		...calibrate(model, given, inputsOf(model, given), output, data),
+		dimensions: dimensionsOf(given),
+		...(batch === undefined ? {} : { batch }),
+		...(precision === undefined ? {} : { precision }),
+		...(security === undefined ? {} : { security: Number(security) as 128 | 192 | 256 }),
+		...(optimize === undefined ? {} : { optimize }),
+		...(outputs === undefined ? {} : { outputs }),
+		...(degree === undefined ? {} : { degree }),
+	};
+	const observers = [observe, debugObserver()].filter((see) => see !== undefined);
+	const observeAll: Observe = (event) => {
+		for (const see of observers) see(event);
+	};
+	const context: CompileContext = {
+		onProgress: output.progress,
+		readExternal: model.readExternal,
+		...(observers.length === 0 ? {} : { observe: observeAll }),
+	};
+	const start = performance.now();
+	const compiled = compile(model.bytes, options, context);
+	output.settle();
+	return { compiled, compileMs: performance.now() - start };
+};

@@ -1,0 +1,99 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Objective } from '../compiler/options.ts';
+import { splitAssignment } from './arrays.ts';
+import type { OutputOptions } from './output.ts';
+
+/** Options of everything that compiles a model. */
+export type CompileArguments = OutputOptions & {
+	readonly calibrate?: readonly string[];
+	readonly inputRange?: readonly [number, number];
+	readonly batch?: number;
+	readonly precision?: number;
+	readonly security?: '128' | '192' | '256';
+	readonly optimize?: Objective;
+	readonly outputs?: readonly string[];
+	readonly set?: readonly (readonly [string, number])[];
+	readonly degree?: number;
+	readonly plain?: readonly string[];
+};
+
+export type BackendName = 'seal' | 'simulate' | 'clear';
+
+/** Options of everything that evaluates. */
+export type EvaluationArguments = { readonly backend: BackendName; readonly threads: number };
+
+const integer =
+	(low: number, what: string) =>
+	(text: string): number => {
+		const value = Number(text);
+		if (!/^\d+$/.test(text) || value < low || !Number.isSafeInteger(value))
+			throw new InvalidArgumentError(`${what}, at least ${low}.`);
+		return value;
+	};
+
+export const wholeNumber = (low: number): ((text: string) => number) => integer(low, 'It takes a whole number');
+
+const number = (text: string): number => {
+	const value = Number(text);
+	if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It takes a number.');
+	return value;
+};
+
+const powerOfTwo = (text: string): number => {
+	const value = wholeNumber(1)(text);
+	if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It takes a power of two.');
+	return value;
+};
+
+const range = (text: string): readonly [number, number] => {
+	const [low, high, ...rest] = text.split(',').map(number);
+	if (low === undefined || high === undefined || rest.length > 0 || low > high)
+		throw new InvalidArgumentError('It takes two numbers, the lower first: -1,1.');
+	return [low, high];
+};
+
+const names = (text: string): readonly string[] => {
+	const list = text.split(',').map((name) => name.trim());
+	if (list.some((name) => name === '')) throw new InvalidArgumentError('It takes names with commas between.');
+	return list;
+};
+
+/** Collects a repeated option. */
+export const repeated = (text: string, known: readonly string[] | undefined): readonly string[] => [
+	...(known ?? []),
+	text,
+];
+
+const dimension = (
+	text: string,
+	known: readonly (readonly [string, number])[] | undefined,
+): readonly (readonly [string, number])[] => {
+	const { name, file } = splitAssignment(text);
+	if (name === undefined) throw new InvalidArgumentError('It takes the form name=value.');
+	return [...(known ?? []), [name, wholeNumber(1)(file)]];
+};
+
+export const addOutputOptions = (command: Command): Command =>
+	command.option('--json', 'print the result as one JSON object').option('--quiet', 'no progress and no remarks');
+
+export const addCompileOptions = (command: Command): Command =>
+	command
+		.option('--calibrate <file>', 'typical inputs, [name=]x.npy or x.npz; repeatable', repeated)
+		.option('--input-range <low,high>', 'without calibration: where input elements lie (default: -1,1)', range)
+		.option('--batch <B>', 'samples in one ciphertext, a power of two (default: 1)', powerOfTwo)
+		.option('--precision <bits>', 'bits of precision of the outputs (default: 10)', number)
+		.addOption(new Option('--security <bits>', 'security against classical attacks').choices(['128', '192', '256']))
+		.addOption(new Option('--optimize <what>', 'what to make cheap').choices(['latency', 'upload', 'keys', 'memory']))
+		.option('--outputs <names>', 'outputs to compute, with commas between (default: all)', names)
+		.option('--set <dimension=value>', 'value of a symbolic dimension; repeatable', dimension)
+		.option('--degree <d>', 'degree of every activation polynomial (default: chosen)', wholeNumber(2))
+		.addOption(new Option('--plain <name>').argParser(repeated).hideHelp());
+
+export const addEvaluationOptions = (command: Command): Command =>
+	command
+		.addOption(
+			new Option('--backend <name>', 'seal encrypts, simulate adds the noise, clear does neither')
+				.choices(['seal', 'simulate', 'clear'])
+				.default('seal'),
+		)
+		.option('--threads <k>', 'threads of the evaluation', wholeNumber(1), 1);

@@ -1,0 +1,113 @@
+import { createClient, evaluationKeyBytes } from '../runtime/client.ts';
+import type { Sample } from '../runtime/inputs.ts';
+import { evaluateLocally } from '../runtime/local.ts';
+import type { Program, Progress, ProgressListener } from '../runtime/plan.ts';
+import type { Result } from '../runtime/results.ts';
+import { createServer } from '../runtime/server.ts';
+import type { BackendName } from './options.ts';
+import type { Output } from './output.ts';
+
+/** Milliseconds of each step, summed over all samples. Setup is what either side does once, without any message. */
+export type Timings = {
+	readonly setupMs: number;
+	readonly keygenMs: number;
+	readonly loadKeysMs: number;
+	readonly encryptMs: number;
+	readonly evaluateMs: number;
+	readonly decryptMs: number;
+};
+
+/** A client and a server of one program in this process, with one key set. */
+export type Session = {
+	/** Evaluation keys: how many, and their bytes as sent. */
+	readonly keys: { readonly count: number; readonly bytes: number };
+	readonly timings: () => Timings;
+	/** Bytes of all encrypted inputs and outputs so far. */
+	readonly traffic: () => { readonly uploadBytes: number; readonly downloadBytes: number };
+	/** One result for each sample, `batch` samples at a time. */
+	readonly run: (samples: readonly Sample[]) => Promise<readonly Result[]>;
+	readonly close: () => Promise<void>;
+};
+
+type Clock = {
+	readonly milliseconds: Record<keyof Timings, number>;
+	readonly timed: <T>(step: keyof Timings, work: () => Promise<T>) => Promise<T>;
+};
+
+const makeClock = (): Clock => {
+	const milliseconds = { setupMs: 0, keygenMs: 0, loadKeysMs: 0, encryptMs: 0, evaluateMs: 0, decryptMs: 0 };
+	const timed = async <T>(step: keyof Timings, work: () => Promise<T>): Promise<T> => {
+		const start = performance.now();
+		const result = await work();
+		milliseconds[step] += performance.now() - start;
+		return result;
+	};
+	return { milliseconds, timed };
+};
+
+const keysOf = ({ client }: Program): Session['keys'] => ({
+	count: client.keys.steps.length + (client.keys.relinearization ? 1 : 0),
+	bytes: evaluationKeyBytes(client),
+});
+
+const openLocal = (program: Program, backend: 'clear' | 'simulate', onProgress: ProgressListener): Session => {
+	const { milliseconds, timed } = makeClock();
+	return {
+		keys: keysOf(program),
+		timings: () => milliseconds,
+		traffic: () => ({ uploadBytes: 0, downloadBytes: 0 }),
+		run: (samples) => timed('evaluateMs', () => evaluateLocally(program, backend, samples, { onProgress })),
+		close: async () => {},
+	};
+};
+
+/** Progress of one group of samples as a share of them all: the remaining time is then that of the whole. */
+const within =
+	(listener: ProgressListener, first: number, count: number, all: number): ProgressListener =>
+	({ stage, done, total }: Progress) =>
+		listener(
+			all <= count
+				? { stage, done, total }
+				: { stage: 'samples', done: first + Math.floor((count * done) / Math.max(total, 1)), total: all },
+		);
+
+const openEncrypted = async (program: Program, onProgress: ProgressListener): Promise<Session> => {
+	const { milliseconds, timed } = makeClock();
+	onProgress({ stage: 'set up', done: 0, total: 2 });
+	const client = await timed('setupMs', () => createClient(program.client));
+	onProgress({ stage: 'set up', done: 1, total: 2 });
+	const server = await timed('setupMs', () => createServer(program.server, program.constants));
+	const keys = await timed('keygenMs', () => client.evaluationKeys({ onProgress }));
+	await timed('loadKeysMs', () => server.loadKeys(keys, { onProgress }));
+	const { batch } = program.client;
+	let uploadBytes = 0;
+	let downloadBytes = 0;
+	const runGroup = async (samples: readonly Sample[], listener: ProgressListener): Promise<readonly Result[]> => {
+		const request = await timed('encryptMs', () => client.encryptBatch(samples));
+		const answer = await timed('evaluateMs', () => server.evaluate(request, { onProgress: listener }));
+		uploadBytes += request.length;
+		downloadBytes += answer.length;
+		return timed('decryptMs', () => client.decryptBatch(answer));
+	};
+	return {
+		keys: keysOf(program),
+		timings: () => milliseconds,
+		traffic: () => ({ uploadBytes, downloadBytes }),
+		run: async (samples) => {
+			const results: Result[] = [];
+			for (let first = 0; first < samples.length; first += batch) {
+				const group = samples.slice(first, first + batch);
+				results.push(...(await runGroup(group, within(onProgress, first, group.length, samples.length))));
+			}
+			return results;
+		},
+		close: async () => {
+			client.dispose();
+			await server.dispose();
+		},
+	};
+};
+
+/** Makes the keys, once, on the backend asked for. Nothing is encrypted by the backends clear and simulate. */
+export const openSession = async (program: Program, backend: BackendName, output: Output): Promise<Session> =>
+	backend === 'seal' ? openEncrypted(program, output.progress) : openLocal(program, backend, output.progress);

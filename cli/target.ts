@@ -1,0 +1,70 @@
+import type { Compiled } from '../compiler/index.ts';
+import type { Samples } from '../compiler/options.ts';
+import type { Report } from '../compiler/report.ts';
+import type { Program } from '../runtime/plan.ts';
+import { isFolder, readProgram, readReport } from './buildDir.ts';
+import { UsageError } from './errors.ts';
+import { compileModel, inputsOf, type Port, readModel } from './model.ts';
+import type { CompileArguments } from './options.ts';
+import type { Output } from './output.ts';
+
+/** A program to evaluate with the samples it is for, from a model that was just compiled or from a build directory. */
+export type Target = {
+	readonly program: Program;
+	readonly report: Report;
+	/** The model itself in the clear; a build directory has none. */
+	readonly clear: Compiled['clear'] | undefined;
+	readonly compileMs: number;
+	readonly samples: Samples;
+};
+
+/** Options that a build directory was already compiled with, as written on the command line. */
+const compileOptionsIn = (given: CompileArguments): readonly string[] =>
+	[
+		given.calibrate !== undefined && '--calibrate',
+		given.inputRange !== undefined && '--input-range',
+		given.batch !== undefined && '--batch',
+		given.precision !== undefined && '--precision',
+		given.security !== undefined && '--security',
+		given.optimize !== undefined && '--optimize',
+		given.outputs !== undefined && '--outputs',
+		given.set !== undefined && '--set',
+		given.degree !== undefined && '--degree',
+		given.plain !== undefined && '--plain',
+	].filter((option) => option !== false);
+
+/** Reads or compiles what is at `path`; `read` gives the samples once the inputs are known. */
+export const openTarget = (
+	path: string,
+	given: CompileArguments,
+	output: Output,
+	read: (ports: readonly Port[]) => Samples,
+): Target => {
+	if (!isFolder(path)) {
+		const model = readModel(path);
+		const samples = read(inputsOf(model, given));
+		const { compiled, compileMs } = compileModel(model, given, output, { data: samples });
+		for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
+		const { program, report } = compiled;
+		return { program, report, clear: (inputs) => compiled.clear(inputs), compileMs, samples };
+	}
+	const useless = compileOptionsIn(given);
+	if (useless.length > 0)
+		throw new UsageError(`${path} is compiled already, so ${useless.join(', ')} would change nothing; give the model`);
+	const program = readProgram(path);
+	const report = readReport(path) as Report;
+	return { program, report, clear: undefined, compileMs: 0, samples: read(program.client.inputs) };
+};
+
+/** The samples one by one, each with all inputs by name. */
+export const oneByOne = (samples: Samples): ReadonlyMap<string, Float64Array>[] => {
+	const count = [...samples.values()][0]?.length ?? 0;
+	return Array.from(
+		{ length: count },
+		(_, i) => new Map([...samples].map(([name, list]) => [name, list[i] as Float64Array] as const)),
+	);
+};
+
+export const noteThreads = (threads: number, output: Output): void => {
+	if (threads > 1) output.note('This version evaluates on one thread; --threads changes nothing.');
+};

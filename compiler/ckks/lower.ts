@@ -1,0 +1,213 @@
+import { InternalError } from '../errors.ts';
+import {
+	operandsOf,
+	type SlotCircuit,
+	type Id as SlotId,
+	type Kind as SlotKind,
+	type Op as SlotOp,
+} from '../slots/circuit.ts';
+import { isProduct } from '../slots/depths.ts';
+import { CkksBuilder } from './builder.ts';
+import type { Chain, Demand } from './chain.ts';
+import { type CkksCircuit, type Id, sameScale } from './circuit.ts';
+
+/** A slot value as it exists so far: pending (its product not rescaled yet) or settled. */
+type Value = { readonly id: Id; readonly depth: number; readonly pending: boolean };
+
+/**
+ * Makes levels, scales, rescales and relinearisations explicit.
+ * - Values are rescaled as late as possible: where they enter a product (see `Rotations`). Sums and rotations happen before the rescale,
+ *   where the noise of key switching is divided away with the prime and many products share one rescale.
+ * - Relinearisation happens as late as possible too: before a rotation, a rescale or the end; sums of products share one.
+ * - Values are switched down to the level of their latest consumer before anything is done with them.
+ * - Scales meet exactly: a product with a plaintext takes the scale its sum needs from the plaintext's encoding; where no
+ *   product is at hand, a product with one is inserted, at a level that was being dropped anyhow.
+ */
+export const lower = (circuit: SlotCircuit, demand: Demand, chain: Chain, rotations: Rotations): CkksCircuit => {
+	const builder = new CkksBuilder(chain);
+	const states = new States(builder, chain);
+	const enters = rotations === 'settled' ? productOperands(circuit) : new Set<SlotId>();
+	const values: Value[] = [];
+	circuit.ops.forEach((op, slot) => {
+		builder.slot = slot;
+		builder.origin = op.origin;
+		const rule = rules[op.kind] as Rule<SlotKind>;
+		values.push(rule(op, demand.depths[slot] as number, (id) => values[id] as Value, states, enters));
+	});
+	const outputs = circuit.outputs.map(({ name, parts }) => ({
+		name,
+		parts: parts.map((slot) => {
+			builder.slot = slot;
+			builder.origin = `output ${name}`;
+			return builder.relinearized((values[slot] as Value).id);
+		}),
+	}));
+	return pruned({
+		slots: circuit.slots,
+		parameters: chain.parameters,
+		plains: circuit.plains,
+		constants: builder.constants,
+		ops: builder.ops,
+		outputs,
+	});
+};
+
+/**
+ * Which form of a product is rotated when some of its consumers are products: the one still `pending` (least noise, but every
+ * rotated copy is rescaled by itself and the rotation is done one level higher) or the `settled` one that is needed anyhow.
+ */
+export type Rotations = 'pending' | 'settled';
+
+/** Values that enter a product as they are. */
+const productOperands = (circuit: SlotCircuit): ReadonlySet<SlotId> =>
+	new Set(circuit.ops.flatMap((op) => (isProduct(op) ? operandsOf(op) : [])));
+
+type Rule<K extends SlotKind> = (
+	op: SlotOp<K>,
+	depth: number,
+	at: (id: SlotId) => Value,
+	states: States,
+	enters: ReadonlySet<SlotId>,
+) => Value;
+
+const rules: { readonly [K in SlotKind]: Rule<K> } = {
+	input: (op, depth, _, states) => states.input(op.name, op.part, depth),
+	rotate: (op, depth, at, states, enters) =>
+		states.through(enters.has(op.a) ? states.settle(at(op.a)) : at(op.a), depth, (builder, a) =>
+			builder.rotate(builder.relinearized(a), op.steps),
+		),
+	negate: (op, depth, at, states) => states.through(at(op.a), depth, (builder, a) => builder.negate(a)),
+	addPlain: (op, depth, at, states) => states.through(at(op.a), depth, (builder, a) => builder.addPlain(a, op.plain)),
+	add: (op, depth, at, states) => states.sum('add', at(op.a), at(op.b), depth),
+	subtract: (op, depth, at, states) => states.sum('subtract', at(op.a), at(op.b), depth),
+	multiplyPlain: (op, depth, at, states) => states.multiplyPlain(at(op.a), op.plain, depth),
+	multiply: (op, depth, at, states) => states.multiply(at(op.a), at(op.b), depth),
+};
+
+/** Moves values between the states of the chain and computes on them there. */
+class States {
+	readonly #builder: CkksBuilder;
+	readonly #chain: Chain;
+
+	constructor(builder: CkksBuilder, chain: Chain) {
+		this.#builder = builder;
+		this.#chain = chain;
+	}
+
+	input(name: string, part: number, depth: number): Value {
+		const settledAt = Math.min(depth, this.#chain.settled.length - 1);
+		const id = this.#builder.input(name, part, this.#level(settledAt), this.#settledScale(settledAt));
+		return { id, depth: settledAt, pending: false };
+	}
+
+	/** An operation that keeps level and scale, done where `a` is if that is the depth wanted. */
+	through(a: Value, depth: number, record: (builder: CkksBuilder, id: Id) => Id): Value {
+		if (a.pending && a.depth === depth) return { id: record(this.#builder, a.id), depth, pending: true };
+		const at = Math.min(depth, this.#chain.settled.length - 1);
+		return { id: record(this.#builder, this.#settledAt(a, at)), depth: at, pending: false };
+	}
+
+	sum(kind: 'add' | 'subtract', a: Value, b: Value, depth: number): Value {
+		const [pendingA, pendingB] = [a, b].map((value) => value.pending && value.depth === depth);
+		const lifts = (value: Value): boolean => (value.pending && value.depth === depth) || value.depth < depth;
+		if ((pendingA || pendingB) && lifts(a) && lifts(b))
+			return {
+				id: this.#builder.sum(kind, this.#pendingAt(a, depth), this.#pendingAt(b, depth)),
+				depth,
+				pending: true,
+			};
+		const at = Math.min(depth, this.#chain.settled.length - 1);
+		return { id: this.#builder.sum(kind, this.#settledAt(a, at), this.#settledAt(b, at)), depth: at, pending: false };
+	}
+
+	multiplyPlain(a: Value, plain: number, depth: number): Value {
+		const operand = this.#builder.atLevel(this.#settled(a), this.#level(depth - 1));
+		return { id: this.#builder.multiplyPlain(operand, plain, this.#pendingScale(depth)), depth, pending: true };
+	}
+
+	multiply(a: Value, b: Value, depth: number): Value {
+		const id = this.#builder.multiply(this.#settledAt(a, depth - 1), this.#settledAt(b, depth - 1));
+		return { id, depth, pending: true };
+	}
+
+	/** The value rescaled, unless it is the last product, which never is. */
+	settle(value: Value): Value {
+		if (value.depth >= this.#chain.settled.length) return value;
+		return { id: this.#settled(value), depth: value.depth, pending: false };
+	}
+
+	/** The value relinearised and rescaled, at its own depth. */
+	#settled({ id, depth, pending }: Value): Id {
+		if (!pending) return id;
+		return this.#builder.rescale(this.#builder.relinearized(id), this.#settledScale(depth));
+	}
+
+	/** The value settled at `depth`, with the canonical scale there. */
+	#settledAt(value: Value, depth: number): Id {
+		const settled = this.#settled(value);
+		const scale = this.#settledScale(depth);
+		if (value.depth === depth) return settled;
+		if (sameScale(this.#builder.type(settled).scale, scale)) return this.#builder.atLevel(settled, this.#level(depth));
+		return this.#builder.rescale(this.#timesOne(settled, depth), scale);
+	}
+
+	/** The value pending at `depth`, as if its product were made there. */
+	#pendingAt(value: Value, depth: number): Id {
+		if (value.pending && value.depth === depth) return value.id;
+		return this.#timesOne(this.#settled(value), depth);
+	}
+
+	#timesOne(settled: Id, depth: number): Id {
+		const operand = this.#builder.atLevel(settled, this.#level(depth - 1));
+		return this.#builder.multiplyPlain(operand, 'ones', this.#pendingScale(depth));
+	}
+
+	#level(depth: number): number {
+		return this.#chain.top - depth;
+	}
+
+	#settledScale(depth: number): number {
+		return known(this.#chain.settled[depth], `no settled values of depth ${depth}`);
+	}
+
+	#pendingScale(depth: number): number {
+		return known(this.#chain.pending[depth], `no pending values of depth ${depth}`);
+	}
+}
+
+const known = <T>(value: T | undefined, message: string): T => {
+	if (value === undefined) throw new InternalError('ckks lowering', message);
+	return value;
+};
+
+/** Drops values and constants that no output needs; ids are renumbered in order. */
+const pruned = (circuit: CkksCircuit): CkksCircuit => {
+	const needed = new Set(circuit.outputs.flatMap((output) => output.parts));
+	for (let id = circuit.ops.length - 1; id >= 0; id--) {
+		const op = circuit.ops[id];
+		if (op === undefined || !needed.has(id)) continue;
+		for (const operand of 'b' in op ? [op.a, op.b] : 'a' in op ? [op.a] : []) needed.add(operand);
+	}
+	const kept = circuit.ops.map((_, id) => id).filter((id) => needed.has(id));
+	const renumbered = new Map(kept.map((id, index) => [id, index]));
+	const usedConstants = [...new Set(kept.flatMap((id) => constantOf(circuit, id)))].sort((a, b) => a - b);
+	const constantIndex = new Map(usedConstants.map((id, index) => [id, index]));
+	const to = (id: Id): Id => renumbered.get(id) as Id;
+	return {
+		...circuit,
+		constants: usedConstants.map((id) => circuit.constants[id] as CkksCircuit['constants'][number]),
+		ops: kept.map((id) => {
+			const op = circuit.ops[id] as CkksCircuit['ops'][number];
+			if (op.kind === 'input') return op;
+			if (op.kind === 'addPlain' || op.kind === 'multiplyPlain')
+				return { ...op, a: to(op.a), constant: constantIndex.get(op.constant) as number };
+			return 'b' in op ? { ...op, a: to(op.a), b: to(op.b) } : { ...op, a: to(op.a) };
+		}),
+		outputs: circuit.outputs.map(({ name, parts }) => ({ name, parts: parts.map(to) })),
+	};
+};
+
+const constantOf = (circuit: CkksCircuit, id: Id): readonly number[] => {
+	const op = circuit.ops[id];
+	return op !== undefined && 'constant' in op ? [op.constant] : [];
+};

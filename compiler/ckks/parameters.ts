@@ -1,0 +1,158 @@
+import type { SecurityBits } from '../../runtime/plan.ts';
+import type { SlotCircuit } from '../slots/circuit.ts';
+import { type Chain, chainOf, type Demand, demandOf, totalBits } from './chain.ts';
+import type { CkksCircuit } from './circuit.ts';
+import { estimateMilliseconds } from './cost.ts';
+import { lower, type Rotations } from './lower.ts';
+import { BOUND_DEVIATIONS, noiseOf } from './noise.ts';
+import { primeBelow } from './primes.ts';
+import { modulusLimit } from './security.ts';
+
+/** What the parameters must hold. */
+export type Requirements = {
+	readonly ringDegree: number;
+	readonly security: SecurityBits;
+	/** Wanted: error <= 2^-precision of the largest output magnitude. */
+	readonly precision: number;
+	/** Slot values of a few typical samples, for the noise: one array of vectors per sample. */
+	readonly samples: readonly (readonly Float64Array[])[];
+	/** The largest |slot| of each slot value, with its headroom: what the modulus must hold. */
+	readonly magnitudes: Float64Array;
+};
+
+export type OutputNoise = { readonly name: string; readonly error: number; readonly magnitude: number };
+export type Solution = {
+	readonly circuit: CkksCircuit;
+	/** Predicted bound of the absolute error of each output, and the largest magnitude it is relative to. */
+	readonly outputs: readonly OutputNoise[];
+	/** The least precise output: log2(magnitude / error). */
+	readonly bits: number;
+};
+
+/** The largest prime. Evaluators on float64 arithmetic need primes below 2^48, SEAL loses little by it. */
+const MAX_PRIME_BITS = 48;
+/** The smallest scale worth trying: below it the rounding of a rescale swallows the message. */
+const MIN_SCALE_BITS = 16;
+/** Plaintext scales are tried this many bits below the waterline: their rounding errors average out over sums. */
+const PLAIN_SAVINGS = [0, 3, 6];
+/** The smallest plaintext scale. */
+const MIN_PLAIN_BITS = 15;
+
+/**
+ * The cheapest parameters of this ring degree that give the precision: by estimated time first, then by the size of the
+ * modulus. Scales are the smallest that do, found by bisection in every corner of the search.
+ * Undefined when none fit the security limit.
+ */
+export const solveParameters = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
+	const demand = demandOf(slots);
+	let best: Solution | undefined;
+	for (const baseCount of [1, 2])
+		for (const savings of PLAIN_SAVINGS)
+			for (const rotations of ['settled', 'pending'] as const) {
+				const solution = smallestScale(slots, demand, { baseCount, savings, rotations }, requirements);
+				if (solution !== undefined && (best === undefined || isCheaper(solution, best))) best = solution;
+			}
+	return best;
+};
+
+/** One corner of the search: how many base primes, bits of plaintext scales below the waterline, which form is rotated. */
+type Corner = { readonly baseCount: number; readonly savings: number; readonly rotations: Rotations };
+
+const isCheaper = (a: Solution, b: Solution): boolean => {
+	const [timeA, timeB] = [estimateMilliseconds(a.circuit), estimateMilliseconds(b.circuit)];
+	if (Math.abs(timeA - timeB) > 0.02 * timeB) return timeA < timeB;
+	return totalBits(a.circuit.parameters) < totalBits(b.circuit.parameters);
+};
+
+const smallestScale = (
+	slots: SlotCircuit,
+	demand: Demand,
+	corner: Corner,
+	requirements: Requirements,
+): Solution | undefined => {
+	let low = MIN_SCALE_BITS;
+	let high = MAX_PRIME_BITS;
+	let best: Solution | undefined;
+	while (low <= high) {
+		const scale = (low + high) >> 1;
+		const attempt = attemptAt(slots, demand, corner, scale, requirements);
+		if (attempt === 'too large') high = scale - 1;
+		else if (attempt.bits >= requirements.precision) {
+			best = attempt;
+			high = scale - 1;
+		} else low = scale + 1;
+	}
+	return best;
+};
+
+const attemptAt = (
+	slots: SlotCircuit,
+	demand: Demand,
+	{ baseCount, savings, rotations }: Corner,
+	scale: number,
+	requirements: Requirements,
+): Solution | 'too large' => {
+	const plain = Math.max(MIN_PLAIN_BITS, scale - savings);
+	const { ringDegree, security, magnitudes } = requirements;
+	const limit = modulusLimit(ringDegree, security);
+	const shape = (base: readonly number[], special: number): Chain =>
+		chainOf(demand, { scale, plain }, { base, special }, ringDegree, security);
+	// Scales do not depend on the base and special primes: a first lowering tells what the base must hold.
+	const placeholder = Array.from({ length: baseCount }, (_, k) => -1 - k);
+	const draft = shape(placeholder, 0);
+	const circuit = lower(slots, demand, draft, rotations);
+	const middle = draft.parameters.primes.slice(baseCount);
+	const baseBits = Math.max(baseDemand(circuit, baseCount, magnitudes), baseCount * minPrimeBits(ringDegree));
+	const free = limit - middle.reduce((bits, prime) => bits + Math.log2(prime), 0) - baseBits;
+	const largest = Math.max(Math.ceil(baseBits / baseCount), ...middle.map((prime) => Math.ceil(Math.log2(prime))));
+	const special = Math.min(MAX_PRIME_BITS, Math.floor(free));
+	if (largest > MAX_PRIME_BITS || special < largest) return 'too large';
+	const taken = new Set(middle);
+	const fixed: number[] = [];
+	for (const bits of [special, ...Array.from({ length: baseCount }, () => Math.ceil(baseBits / baseCount))]) {
+		const prime = primeBelow(bits, ringDegree, taken);
+		if (prime === undefined) return 'too large';
+		taken.add(prime);
+		fixed.push(prime);
+	}
+	const [specialPrime, ...base] = fixed as [number, ...number[]];
+	const parameters = { ringDegree, primes: [...base, ...middle], specialPrime, security };
+	if (totalBits(parameters) > limit) return 'too large';
+	return rated({ ...circuit, parameters }, requirements);
+};
+
+/** Bits of the smallest prime that is 1 mod 2N, about: such primes are rarer the smaller they are. */
+const minPrimeBits = (ringDegree: number): number => Math.log2(ringDegree) + 5;
+
+/** Bits that the base primes must have so that no value leaves its modulus: |scale * value| < Q / 2 at every level. */
+const baseDemand = (circuit: CkksCircuit, baseCount: number, magnitudes: Float64Array): number => {
+	const { primes } = circuit.parameters;
+	const above = (level: number): number =>
+		primes.slice(baseCount, level + 1).reduce((bits, prime) => bits + Math.log2(prime), 0);
+	return circuit.ops.reduce((bits, op) => {
+		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 2 ** -10)) + Math.log2(op.scale) + 1;
+		return Math.max(bits, needed - above(op.level));
+	}, 0);
+};
+
+/** The predicted error of every output: the worst slot of the worst sample. */
+const rated = (circuit: CkksCircuit, { samples }: Requirements): Solution => {
+	const worst = new Map(circuit.outputs.map(({ name }) => [name, { name, error: 0, magnitude: 0 }]));
+	for (const values of samples) {
+		const variances = noiseOf(circuit, values);
+		for (const { name, parts } of circuit.outputs) {
+			const entry = worst.get(name) as { name: string; error: number; magnitude: number };
+			for (const id of parts) {
+				const value = values[circuit.ops[id]?.slot ?? -1] as Float64Array;
+				for (const v of variances[id] as Float64Array)
+					entry.error = Math.max(entry.error, BOUND_DEVIATIONS * Math.sqrt(v));
+				for (const x of value) entry.magnitude = Math.max(entry.magnitude, Math.abs(x));
+			}
+		}
+	}
+	const outputs = [...worst.values()];
+	const bits = Math.min(
+		...outputs.map(({ error, magnitude }) => Math.log2(Math.max(magnitude, 2 ** -20) / Math.max(error, 1e-300))),
+	);
+	return { circuit, outputs, bits };
+};

@@ -1,0 +1,80 @@
+import { sizeOf } from '../../tensor/graph.ts';
+import { broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
+import { averagePool, convolution } from '../../tensor/maps/spatial.ts';
+import { windowOf } from '../../tensor/maps/window.ts';
+import { attributesOf, constantOperand, operand, type Run } from '../call.ts';
+import { affineOf, misshapen } from '../value.ts';
+
+/**
+ * y[n, m, p] = bias[m] + sum over the window of weights[m, c, q] * x[n, c, s], on any number of spatial axes.
+ *
+ * x: [batch, channels, ...spatial]; weights: [maps, channels / group, ...kernel]; bias: [maps].
+ */
+export const Conv: Run = (call) => {
+	const { auto_pad, dilations, group, kernel_shape, pads, strides } = attributesOf(call, {
+		auto_pad: 'NOTSET',
+		dilations: [],
+		group: 1,
+		kernel_shape: [],
+		pads: [],
+		strides: [],
+	});
+	const x = operand(call, 0);
+	const weights = constantOperand(call, 1, 'kernel');
+	const bias = call.inputs[2];
+	const [batch = 0, channels = 0, ...input] = x.shape;
+	const [maps = 0, depth = 0, ...kernel] = weights.shape;
+	if (input.length === 0 || depth * group !== channels || maps % group !== 0 || kernel.length !== input.length)
+		return misshapen(`A kernel of [${weights.shape}] in ${group} groups does not fit an input of [${x.shape}].`);
+	if (kernel_shape.length > 0 && String(kernel_shape) !== String(kernel))
+		misshapen(`kernel_shape is [${kernel_shape}], but the kernel has [${kernel}].`);
+	const window = windowOf({ input, kernel, strides, dilations, autoPad: auto_pad, pads, ceilMode: false });
+	const shape = [batch, maps, ...window.output];
+	const matrix = convolution({ batch, channels, maps, groups: group }, weights.data, window);
+	const terms = [{ value: x, matrix }];
+	if (bias !== undefined) {
+		if (String(bias.shape) !== String([maps])) misshapen(`The bias has shape [${bias.shape}], not [${maps}].`);
+		const column = [maps, ...input.map(() => 1)];
+		terms.push({ value: bias, matrix: selectionMatrix(broadcastSource(column, shape), maps) });
+	}
+	return affineOf(call, terms, new Float64Array(sizeOf(shape)), shape);
+};
+
+/** y[n, c, p] = mean of x[n, c] over the window at p; padding counts only with count_include_pad. */
+export const AveragePool: Run = (call) => {
+	const { auto_pad, ceil_mode, count_include_pad, dilations, kernel_shape, pads, strides } = attributesOf(call, {
+		auto_pad: 'NOTSET',
+		ceil_mode: 0,
+		count_include_pad: 0,
+		dilations: [],
+		kernel_shape: [],
+		pads: [],
+		strides: [],
+	});
+	const x = operand(call, 0);
+	const lead = x.shape.slice(0, 2);
+	const window = windowOf({
+		input: x.shape.slice(2),
+		kernel: kernel_shape,
+		strides,
+		dilations,
+		autoPad: auto_pad,
+		pads,
+		ceilMode: ceil_mode !== 0,
+	});
+	const shape = [...lead, ...window.output];
+	const matrix = averagePool(lead, window, count_include_pad !== 0);
+	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
+};
+
+/** y[n, c] = mean of x[n, c] over all spatial axes, which keep length 1. */
+export const GlobalAveragePool: Run = (call) => {
+	attributesOf(call, {});
+	const x = operand(call, 0);
+	const [lead, input] = [x.shape.slice(0, 2), x.shape.slice(2)];
+	if (input.length === 0) return misshapen(`GlobalAveragePool needs spatial axes; the input is [${x.shape}].`);
+	const request = { input, kernel: input, strides: [], dilations: [], pads: [], autoPad: 'VALID', ceilMode: false };
+	const shape = [...lead, ...input.map(() => 1)];
+	const matrix = averagePool(lead, windowOf(request), false);
+	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
+};

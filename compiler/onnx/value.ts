@@ -1,0 +1,96 @@
+import { CompileError, type Issue, refuse } from '../errors.ts';
+import { affine, type GraphBuilder, type Id, type Shape, sizeOf } from '../tensor/graph.ts';
+import { isInPlace, type Source, selectionMatrix, takeData } from '../tensor/maps/selection.ts';
+import { apply, nonZeros, type SparseMatrix } from '../tensor/sparse.ts';
+
+/** What a name of the model stands for while it is imported; data are row-major. */
+export type ElementType = 'float' | 'int' | 'bool';
+export type Constant = {
+	readonly kind: 'constant';
+	readonly shape: Shape;
+	readonly type: ElementType;
+	readonly data: Float64Array;
+};
+export type Encrypted = {
+	readonly kind: 'encrypted';
+	readonly id: Id;
+	readonly shape: Shape;
+	readonly type: ElementType;
+};
+export type Value = Constant | Encrypted;
+
+/** Where new nodes go and which ONNX node they come from. */
+export type Site = { readonly builder: GraphBuilder; readonly origin: string };
+
+export const constant = (shape: Shape, data: Float64Array, type: ElementType = 'float'): Constant => ({
+	kind: 'constant',
+	shape,
+	type,
+	data,
+});
+
+export const scalar = (value: number, type: ElementType = 'float'): Constant =>
+	constant([], Float64Array.of(value), type);
+
+/** Reasons for which a node cannot be imported; the importer adds node, operator, domain and opset. */
+export const unsupported = (message: string, hint?: string): never =>
+	refuse({ code: 'unsupported', message, ...(hint === undefined ? {} : { hint }) });
+export const misshapen = (message: string): never => refuse({ code: 'shape', message });
+export const malformed = (message: string): never => refuse({ code: 'file', message });
+
+/** Runs `body`; every issue of a CompileError that it throws is completed by `complete`. */
+export const completing = <T>(complete: (issue: Issue) => Issue, body: () => T): T => {
+	try {
+		return body();
+	} catch (error) {
+		throw error instanceof CompileError ? new CompileError(error.issues.map(complete)) : error;
+	}
+};
+
+/** The same data in another shape; no node. */
+export const reshaped = (value: Value, shape: Shape): Value => ({ ...value, shape });
+
+/** y[i] = x[source[i]], zero where the source is -1. */
+export const moved = (site: Site, value: Value, source: Source, shape: Shape): Value => {
+	const size = sizeOf(value.shape);
+	if (isInPlace(source, size)) return reshaped(value, shape);
+	if (value.kind === 'constant') return { ...value, shape, data: takeData(value.data, source) };
+	const terms = [{ value, matrix: selectionMatrix(source, size) }];
+	return { ...affineOf(site, terms, new Float64Array(source.length), shape), type: value.type };
+};
+
+/** Either kind of operand under a matrix. */
+export type ValueTerm = { readonly value: Value; readonly matrix: SparseMatrix };
+
+/**
+ * y = sum over terms of matrix * value, plus bias: the one way in which linear operations enter the graph. Constant
+ * operands are folded into the bias; the result is a constant when no encrypted operand is left.
+ * Errors: 'range' when a matrix or the bias of an encrypted result is not finite.
+ */
+export const affineOf = (site: Site, terms: readonly ValueTerm[], bias: Float64Array, shape: Shape): Value => {
+	const total = Float64Array.from(bias);
+	for (const { value, matrix } of terms) {
+		if (value.kind !== 'constant') continue;
+		const product = apply(matrix, value.data);
+		for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (product[i] as number);
+	}
+	const encrypted = terms.flatMap(({ value, matrix }) => (value.kind === 'encrypted' ? [{ x: value.id, matrix }] : []));
+	const node = affine(encrypted, total, shape, site.origin);
+	const remaining = node.terms.filter(({ matrix }) => nonZeros(matrix) > 0);
+	const type = terms.length > 0 && terms.every(({ value }) => value.type !== 'float') ? 'int' : 'float';
+	if (remaining.length === 0) return constant(shape, total, type);
+	if (!total.every(Number.isFinite) || remaining.some(({ matrix }) => !matrix.values.every(Number.isFinite)))
+		refuse({
+			code: 'range',
+			message: 'This operation multiplies or adds an infinite value or one that is not a number.',
+		});
+	return { kind: 'encrypted', id: site.builder.add({ ...node, terms: remaining }), shape, type };
+};
+
+/** y = a * b elementwise, for operands of one shape. */
+export const multiplied = (site: Site, a: Encrypted, b: Encrypted): Encrypted => ({
+	kind: 'encrypted',
+	id: site.builder.add({ kind: 'multiply', a: a.id, b: b.id, shape: a.shape, origin: site.origin }),
+	shape: a.shape,
+	type: a.type,
+});

@@ -1,0 +1,262 @@
+import { InternalError } from '../errors.ts';
+import type { Objective } from '../options.ts';
+import { type CoreKind, type Graph, type Id, type Node, operandsOf, sizeOf } from '../tensor/graph.ts';
+import { isIdentity } from '../tensor/sparse.ts';
+import { diagonalsOf, type Placement, type Source } from './kernels/diagonals.ts';
+import { gathersOf } from './kernels/gather.ts';
+import { type PackedMap, packedMap } from './kernels/map.ts';
+import { hasUnknown, type Layout, replicated } from './layout.ts';
+import { into, placementsOf } from './placements.ts';
+
+/** How one node is computed, its layout with it. */
+export type Choice =
+	| { readonly kind: 'input'; readonly layout: Layout }
+	/** Sums of values that already lie alike: signs[k] = 1 or -1 for each term. */
+	| { readonly kind: 'sum'; readonly signs: readonly number[]; readonly layout: Layout }
+	| { readonly kind: 'map'; readonly map: PackedMap; readonly layout: Layout }
+	/** Elementwise product; `repack` brings b into a's layout first. */
+	| { readonly kind: 'multiply'; readonly repack: PackedMap | undefined; readonly layout: Layout };
+
+/** A choice for every node, inputs included. */
+export type Packing = { readonly choices: readonly Choice[]; readonly cost: number };
+
+/** Relative prices of what a user waits or pays for. A rotation is 1; the others are measured against it (FACTS 1). */
+type Prices = {
+	readonly rotation: number;
+	readonly product: number;
+	readonly upload: number;
+	readonly step: number;
+	readonly mask: number;
+};
+
+const PRICES: { readonly [O in Objective]: Prices } = {
+	latency: { rotation: 1, product: 0.1, upload: 0.8, step: 0.05, mask: 1 },
+	upload: { rotation: 1, product: 0.1, upload: 40, step: 0.5, mask: 1 },
+	keys: { rotation: 0.2, product: 0.02, upload: 0.8, step: 4, mask: 1 },
+	memory: { rotation: 1, product: 1, upload: 2, step: 4, mask: 1 },
+};
+
+/** Partial packings kept after each node. */
+const BEAM = 12;
+
+/** Choices for the nodes so far; layouts of inputs stay open until their first reader. */
+type Partial = { readonly choices: ReadonlyMap<Id, Choice>; readonly cost: number };
+type Proposal = { readonly choices: readonly (readonly [Id, Choice])[]; readonly cost: number };
+
+/**
+ * Chooses how every node is packed, the whole network together: nodes in order, a beam of the cheapest partial packings,
+ * one kept for each combination of layouts that later nodes can still see. Deterministic.
+ */
+export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: Objective): Packing => {
+	const lastUse = lastUses(graph);
+	const uses = useCounts(graph);
+	const memo = new Map<string, readonly PackedMap[]>();
+	let beam: readonly Partial[] = [{ choices: new Map(), cost: 0 }];
+	graph.nodes.forEach((node, id) => {
+		const final = graph.outputs.some((output) => output.id === id);
+		const next = beam.flatMap((partial) =>
+			proposalsFor(graph, node, id, partial, slots, PRICES[objective], uses, memo).map((proposal) =>
+				extend(partial, proposal, id, final, PRICES[objective]),
+			),
+		);
+		beam = prune(next, id, lastUse);
+	});
+	const best = beam[0];
+	if (best === undefined) throw new InternalError('packing', 'no family of kernels serves this graph');
+	return { choices: graph.nodes.map((_, id) => best.choices.get(id) as Choice), cost: best.cost };
+};
+
+const extend = (partial: Partial, proposal: Proposal, id: Id, final: boolean, prices: Prices): Partial => {
+	const choices = new Map([...partial.choices, ...proposal.choices]);
+	const layout = choices.get(id)?.layout;
+	const mask = final && layout !== undefined && hasUnknown(layout) ? prices.mask : 0;
+	return { choices, cost: partial.cost + proposal.cost + mask };
+};
+
+/** The cheapest partial packing for each combination of live layouts, the BEAM cheapest of those. */
+const prune = (partials: readonly Partial[], id: Id, lastUse: readonly number[]): readonly Partial[] => {
+	const byLayouts = new Map<string, Partial>();
+	for (const partial of [...partials].sort((a, b) => a.cost - b.cost)) {
+		const live = [...partial.choices].filter(([value]) => (lastUse[value] ?? -1) > id);
+		const key = live.map(([value, choice]) => `${value}:${choice.layout.key}`).join(';');
+		if (!byLayouts.has(key)) byLayouts.set(key, partial);
+	}
+	return [...byLayouts.values()].slice(0, BEAM);
+};
+
+const proposalsFor = (
+	graph: Graph<CoreKind>,
+	node: Node<CoreKind>,
+	id: Id,
+	partial: Partial,
+	slots: number,
+	prices: Prices,
+	uses: readonly number[],
+	memo: Map<string, readonly PackedMap[]>,
+): readonly Proposal[] => {
+	switch (node.kind) {
+		case 'input':
+			return [{ choices: [], cost: 0 }];
+		case 'multiply':
+			return multiplyProposals(graph, node, id, partial, slots, prices);
+		case 'affine':
+			return [
+				...gatherProposals(graph, node, id, partial, slots, prices, uses),
+				...affineProposals(graph, node, id, partial, slots, prices, memo),
+			];
+	}
+};
+
+const costOf = (map: PackedMap, prices: Prices): number =>
+	map.counts.rotations * prices.rotation + map.counts.products * prices.product + stepsOf(map) * prices.step;
+
+/** About how many keys a map needs: folds each one, babies and giants one each (they are chained). */
+const stepsOf = (map: PackedMap): number =>
+	(map.outputs[0]?.placement.folds.length ?? 0) +
+	(map.outputs[0]?.diagonals.some((diagonal) => diagonal.offset > 0) ? 2 : 0);
+
+/** The layout of an operand; an input that nobody has asked for yet is packed plainly, replicated. */
+const operandLayout = (
+	graph: Graph<CoreKind>,
+	x: Id,
+	partial: Partial,
+	slots: number,
+	prices: Prices,
+): { layout: Layout; choices: readonly (readonly [Id, Choice])[]; cost: number } => {
+	const known = partial.choices.get(x);
+	if (known !== undefined) return { layout: known.layout, choices: [], cost: 0 };
+	const layout = replicated(sizeOf(graph.nodes[x]?.shape ?? []), slots);
+	return { layout, choices: [[x, { kind: 'input', layout }]], cost: layout.parts.length * prices.upload };
+};
+
+/** A sole reader of an input lets the client pack for it. */
+const gatherProposals = (
+	graph: Graph<CoreKind>,
+	node: Node<'affine'>,
+	id: Id,
+	partial: Partial,
+	slots: number,
+	prices: Prices,
+	uses: readonly number[],
+): readonly Proposal[] => {
+	const [term, ...others] = node.terms;
+	if (term === undefined || others.length > 0 || graph.nodes[term.x]?.kind !== 'input') return [];
+	if (uses[term.x] !== 1 || partial.choices.has(term.x)) return [];
+	return gathersOf(term.matrix, slots).map(({ layout, placement, diagonals }) => {
+		const map = packedMap(slots, [{ placement, diagonals }]);
+		return {
+			choices: [
+				[term.x, { kind: 'input', layout }],
+				[id, { kind: 'map', map, layout: map.layout }],
+			],
+			cost: costOf(map, prices) + layout.parts.length * prices.upload,
+		};
+	});
+};
+
+const affineProposals = (
+	graph: Graph<CoreKind>,
+	node: Node<'affine'>,
+	id: Id,
+	partial: Partial,
+	slots: number,
+	prices: Prices,
+	memo: Map<string, readonly PackedMap[]>,
+): readonly Proposal[] => {
+	const operands = node.terms.map(({ x }) => operandLayout(graph, x, partial, slots, prices));
+	const before = operands.flatMap((operand) => operand.choices);
+	const upload = operands.reduce((total, operand) => total + operand.cost, 0);
+	const layouts = operands.map((operand) => operand.layout);
+	const sum = sumChoice(node, layouts);
+	if (sum !== undefined) return [{ choices: [...before, [id, sum]], cost: upload }];
+	const key = `${id} ${layouts.map((layout) => layout.key).join('&')}`;
+	let maps = memo.get(key);
+	if (maps === undefined) {
+		const matrices = node.terms.map((term) => term.matrix);
+		maps = placementsOf(matrices, layouts, slots).flatMap(
+			(placements) => mapThrough(matrices, layouts, placements, slots) ?? [],
+		);
+		memo.set(key, maps);
+	}
+	return maps.map((map) => ({
+		choices: [...before, [id, { kind: 'map', map, layout: map.layout }] as const],
+		cost: upload + costOf(map, prices),
+	}));
+};
+
+/** A map whose terms are all plus or minus identities on equal layouts is only additions. */
+const sumChoice = (node: Node<'affine'>, layouts: readonly Layout[]): Choice | undefined => {
+	const [layout] = layouts;
+	if (layout === undefined || layouts.some((other) => other.key !== layout.key)) return undefined;
+	const signs = node.terms.map(({ matrix }) => {
+		if (isIdentity(matrix)) return 1;
+		return isIdentity({ ...matrix, values: matrix.values.map((value) => -value) }) ? -1 : 0;
+	});
+	return signs.includes(0) ? undefined : { kind: 'sum', signs, layout };
+};
+
+/** The ciphertexts of all terms, in the order the diagonals count them. */
+const sourcesOf = (layouts: readonly Layout[]): readonly Source[] =>
+	layouts.flatMap(({ parts }, term) => parts.map((elementAt, part) => ({ term, part, elementAt })));
+
+const mapThrough = (
+	matrices: Parameters<typeof diagonalsOf>[0],
+	layouts: readonly Layout[],
+	placements: readonly Placement[],
+	slots: number,
+): readonly PackedMap[] | undefined => {
+	const sources = sourcesOf(layouts);
+	const outputs: { placement: Placement; diagonals: NonNullable<ReturnType<typeof diagonalsOf>> }[] = [];
+	for (const placement of placements) {
+		const diagonals = diagonalsOf(matrices, sources, placement);
+		if (diagonals === undefined || diagonals.length === 0) return undefined;
+		outputs.push({ placement, diagonals });
+	}
+	return [packedMap(slots, outputs)];
+};
+
+const multiplyProposals = (
+	graph: Graph<CoreKind>,
+	node: Node<'multiply'>,
+	id: Id,
+	partial: Partial,
+	slots: number,
+	prices: Prices,
+): readonly Proposal[] => {
+	const a = operandLayout(graph, node.a, partial, slots, prices);
+	const b = node.b === node.a ? { ...a, choices: [], cost: 0 } : operandLayout(graph, node.b, partial, slots, prices);
+	const before = [...a.choices, ...b.choices];
+	const cost = a.cost + b.cost + a.layout.parts.length * prices.rotation;
+	if (a.layout.key === b.layout.key)
+		return [{ choices: [...before, [id, { kind: 'multiply', repack: undefined, layout: a.layout }]], cost }];
+	const size = sizeOf(node.shape);
+	const ones = new Float64Array(size).fill(1);
+	const unit = {
+		rows: size,
+		columns: size,
+		rowStart: Int32Array.from({ length: size + 1 }, (_, i) => i),
+		columnOf: Int32Array.from(ones, (_, i) => i),
+		values: ones,
+	};
+	return (mapThrough([unit], [b.layout], into(a.layout), slots) ?? []).map((repack) => ({
+		choices: [...before, [id, { kind: 'multiply', repack, layout: a.layout }] as const],
+		cost: cost + costOf(repack, prices),
+	}));
+};
+
+/** The last node that reads each value; outputs are read by the world. */
+const lastUses = (graph: Graph<CoreKind>): readonly number[] => {
+	const last = graph.nodes.map(() => -1);
+	graph.nodes.forEach((node, id) => {
+		for (const x of operandsOf(node)) last[x] = id;
+	});
+	for (const output of graph.outputs) last[output.id] = graph.nodes.length;
+	return last;
+};
+
+const useCounts = (graph: Graph<CoreKind>): readonly number[] => {
+	const counts = graph.nodes.map(() => 0);
+	for (const node of graph.nodes) for (const x of new Set(operandsOf(node))) counts[x] = (counts[x] as number) + 1;
+	for (const output of graph.outputs) counts[output.id] = (counts[output.id] as number) + 1;
+	return counts;
+};

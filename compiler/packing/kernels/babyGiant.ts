@@ -1,0 +1,133 @@
+import type { Id, SlotBuilder } from '../../slots/circuit.ts';
+import type { Diagonal } from './diagonals.ts';
+
+/**
+ * How the offsets of a linear map are split: offset = giant + baby. Rotations by babies are made of the sources, one by
+ * giants of each inner sum:  w = sum_g rot_g( sum_b rot_{-g}(P[g + b]) * rot_b(x) ).
+ */
+export type Split = { readonly stride: number; readonly centered: boolean };
+
+const signed = (offset: number, slots: number): number => (offset > slots / 2 ? offset - slots : offset);
+
+/** baby in [0, stride), or in [-stride / 2, stride / 2) when centered; giant the multiple of stride that is left. */
+export const babyOf = (offset: number, slots: number, { stride, centered }: Split): number => {
+	const shift = centered ? Math.floor(stride / 2) : 0;
+	return ((((signed(offset, slots) + shift) % stride) + stride) % stride) - shift;
+};
+
+const giantOf = (offset: number, slots: number, split: Split): number =>
+	signed(offset, slots) - babyOf(offset, slots, split);
+
+/** Rotations for the given diagonals of one output ciphertext; babies are counted for each source. */
+export const rotationsOf = (
+	diagonals: readonly Diagonal[],
+	slots: number,
+	split: Split,
+): { babies: Set<string>; giants: number } => {
+	const babies = new Set<string>();
+	const giants = new Set<number>();
+	for (const { source, offset } of diagonals) {
+		const baby = babyOf(offset, slots, split);
+		if (baby !== 0) babies.add(`${source} ${baby}`);
+		const giant = giantOf(offset, slots, split);
+		if (giant !== 0) giants.add(giant);
+	}
+	return { babies, giants: giants.size };
+};
+
+/** The split with the fewest rotations over all output ciphertexts (babies are shared among them); ties go to the larger stride. */
+export const bestSplit = (
+	outputs: readonly (readonly Diagonal[])[],
+	slots: number,
+): Split & { readonly rotations: number } => {
+	let best: (Split & { readonly rotations: number }) | undefined;
+	for (let stride = slots; stride >= 1; stride = nextStride(stride)) {
+		for (const centered of [false, true]) {
+			const babies = new Set<string>();
+			let rotations = 0;
+			for (const diagonals of outputs) {
+				const counted = rotationsOf(diagonals, slots, { stride, centered });
+				for (const baby of counted.babies) babies.add(baby);
+				rotations += counted.giants;
+			}
+			rotations += babies.size;
+			if (best === undefined || rotations < best.rotations) best = { stride, centered, rotations };
+		}
+	}
+	return best ?? { stride: slots, centered: false, rotations: 0 };
+};
+
+/** Powers of two down to 64, then every stride: windows of diagonals are short. */
+const nextStride = (stride: number): number => (stride > 64 ? stride / 2 : stride - 1);
+
+/**
+ * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]. Babies are chained (rot_{b2} = rot_{b2-b1} of
+ * rot_{b1}) and giants summed by Horner's rule, so that steps in arithmetic progression need one key for all of them.
+ * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level.
+ */
+export const recordLinear = (
+	builder: SlotBuilder,
+	sources: readonly Id[],
+	diagonals: readonly Diagonal[],
+	split: Split,
+): Id => {
+	const { slots } = builder;
+	const babies = chains(builder, sources, diagonals, split);
+	const inner = new Map<number, Id>();
+	for (const { source, offset, plain } of diagonals) {
+		const giant = giantOf(offset, slots, split);
+		const baby = babies.get(`${source} ${babyOf(offset, slots, split)}`) as Id;
+		const product = builder.multiplyPlain(baby, shifted(plain, -giant));
+		const known = inner.get(giant);
+		inner.set(giant, known === undefined ? product : builder.add(known, product));
+	}
+	const steps = [...inner.keys()].sort((a, b) => a - b);
+	const up = horner(builder, inner, steps.filter((g) => g > 0).reverse());
+	const down = horner(
+		builder,
+		inner,
+		steps.filter((g) => g < 0),
+	);
+	return [inner.get(0), up, down].filter((id) => id !== undefined).reduce((a, b) => builder.add(a, b));
+};
+
+/** rot_{g0}(inner_{g0}) + rot_{g1}(inner_{g1}) + ... for giants ordered from the farthest to the nearest to zero. */
+const horner = (builder: SlotBuilder, inner: ReadonlyMap<number, Id>, giants: readonly number[]): Id | undefined =>
+	giants.reduce<Id | undefined>((sum, giant, k) => {
+		const here = inner.get(giant) as Id;
+		const total = sum === undefined ? here : builder.add(sum, here);
+		return builder.rotate(total, giant - (giants[k + 1] ?? 0));
+	}, undefined);
+
+/** All babies of all sources by "source baby", each rotated from its neighbour nearer to zero. */
+const chains = (
+	builder: SlotBuilder,
+	sources: readonly Id[],
+	diagonals: readonly Diagonal[],
+	split: Split,
+): ReadonlyMap<string, Id> => {
+	const rotated = new Map<string, Id>();
+	sources.forEach((id, source) => {
+		const babies = new Set(
+			diagonals.filter((d) => d.source === source).map((d) => babyOf(d.offset, builder.slots, split)),
+		);
+		rotated.set(`${source} 0`, id);
+		const ordered = [...babies].sort((a, b) => a - b);
+		for (const side of [ordered.filter((b) => b > 0), ordered.filter((b) => b < 0).reverse()])
+			side.reduce((previous, baby) => {
+				const from = rotated.get(`${source} ${previous}`) as Id;
+				rotated.set(`${source} ${baby}`, builder.rotate(from, baby - previous));
+				return baby;
+			}, 0);
+	});
+	return rotated;
+};
+
+/** y[t] = x[(t + steps) mod v]. */
+const shifted = (x: Float64Array, steps: number): Float64Array => {
+	const start = ((steps % x.length) + x.length) % x.length;
+	const y = new Float64Array(x.length);
+	y.set(x.subarray(start));
+	y.set(x.subarray(0, start), x.length - start);
+	return y;
+};

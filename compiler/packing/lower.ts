@@ -1,0 +1,119 @@
+import { InternalError } from '../errors.ts';
+import { SlotBuilder, type SlotCircuit, type Id as SlotId } from '../slots/circuit.ts';
+import type { CoreKind, Graph, Id, Node } from '../tensor/graph.ts';
+import type { Choice, Packing } from './choose.ts';
+import { recordMap } from './kernels/map.ts';
+import { firstCopies, hasUnknown, type Layout } from './layout.ts';
+
+/** The slot circuit and the layouts at its ends. */
+export type Lowered = {
+	readonly circuit: SlotCircuit;
+	readonly inputs: ReadonlyMap<string, Layout>;
+	readonly outputs: ReadonlyMap<string, Layout>;
+};
+
+/**
+ * Runs the chosen kernels on symbolic ciphertexts; what they do is the circuit. Results whose free slots hold leftovers are
+ * masked: they would tell the key's owner something of the weights (one product and one level).
+ */
+export const lower = (graph: Graph<CoreKind>, packing: Packing, slots: number): Lowered => {
+	const builder = new SlotBuilder(slots);
+	const values: (readonly SlotId[])[] = [];
+	const inputs = new Map<string, Layout>();
+	graph.nodes.forEach((node, id) => {
+		const choice = packing.choices[id];
+		if (choice === undefined) return;
+		builder.origin = node.origin;
+		if (node.kind === 'input') inputs.set(node.name, choice.layout);
+		values[id] = record(builder, node, choice, (x) => values[x] as readonly SlotId[]);
+	});
+	const outputs = new Map<string, Layout>();
+	const parts = graph.outputs.map(({ name, id }) => {
+		const { layout } = packing.choices[id] as Choice;
+		builder.origin = `output ${name}`;
+		outputs.set(name, firstCopies(layout));
+		return {
+			name,
+			parts: hasUnknown(layout)
+				? mask(builder, values[id] as readonly SlotId[], layout)
+				: (values[id] as readonly SlotId[]),
+		};
+	});
+	return { circuit: builder.build(parts), inputs, outputs };
+};
+
+const record = (
+	builder: SlotBuilder,
+	node: Node<CoreKind>,
+	choice: Choice,
+	at: (x: Id) => readonly SlotId[],
+): readonly SlotId[] => {
+	if (node.kind === 'input') return choice.layout.parts.map((_, part) => builder.input(node.name, part));
+	if (node.kind === 'multiply' && choice.kind === 'multiply') {
+		const a = at(node.a);
+		const b = choice.repack === undefined ? at(node.b) : recordMap(builder, at(node.b), choice.repack);
+		return a.map((x, part) => builder.multiply(x, b[part] as SlotId));
+	}
+	if (node.kind === 'affine' && choice.kind === 'sum')
+		return withBias(
+			builder,
+			addSigned(
+				builder,
+				node.terms.map((term) => at(term.x)),
+				choice.signs,
+			),
+			node.bias,
+			choice.layout,
+		);
+	if (node.kind === 'affine' && choice.kind === 'map')
+		return withBias(
+			builder,
+			recordMap(
+				builder,
+				node.terms.flatMap((term) => at(term.x)),
+				choice.map,
+			),
+			node.bias,
+			choice.layout,
+		);
+	throw new InternalError('packing', `a ${node.kind} was packed as a ${choice.kind}`);
+};
+
+/** sum of signs[k] * terms[k], part by part. */
+const addSigned = (
+	builder: SlotBuilder,
+	terms: readonly (readonly SlotId[])[],
+	signs: readonly number[],
+): readonly SlotId[] => {
+	const ordered = terms.map((parts, k) => ({ parts, sign: signs[k] as number })).sort((a, b) => b.sign - a.sign);
+	const [first, ...others] = ordered;
+	if (first === undefined) throw new InternalError('packing', 'a sum of nothing');
+	return first.parts.map((start, part) =>
+		others.reduce(
+			(sum, { parts, sign }) =>
+				sign > 0 ? builder.add(sum, parts[part] as SlotId) : builder.subtract(sum, parts[part] as SlotId),
+			first.sign > 0 ? start : builder.negate(start),
+		),
+	);
+};
+
+const withBias = (
+	builder: SlotBuilder,
+	parts: readonly SlotId[],
+	bias: Float64Array,
+	layout: Layout,
+): readonly SlotId[] =>
+	parts.map((id, part) =>
+		builder.addPlain(
+			id,
+			Float64Array.from(layout.parts[part] as Int32Array, (element) => (element >= 0 ? (bias[element] as number) : 0)),
+		),
+	);
+
+const mask = (builder: SlotBuilder, parts: readonly SlotId[], layout: Layout): readonly SlotId[] =>
+	firstCopies(layout).parts.map((part, k) =>
+		builder.multiplyPlain(
+			parts[k] as SlotId,
+			Float64Array.from(part, (element) => (element >= 0 ? 1 : 0)),
+		),
+	);

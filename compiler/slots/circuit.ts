@@ -1,0 +1,141 @@
+import { InternalError } from '../errors.ts';
+
+/**
+ * The slot circuit: additions, products and rotations on vectors of v virtual slots. Flat array of immutable records,
+ * operands are indices below their own; an interning builder, so that no value exists twice.
+ *
+ * | kind          | y[t] =                                   |
+ * |---------------|------------------------------------------|
+ * | input         | part `part` of the packed input `name`   |
+ * | rotate        | a[(t + steps) mod v], 0 < steps < v      |
+ * | add, subtract | a[t] + b[t], a[t] - b[t]                 |
+ * | negate        | -a[t]                                    |
+ * | addPlain      | a[t] + plain[t]                          |
+ * | multiplyPlain | a[t] * plain[t], plain not all zero      |
+ * | multiply      | a[t] * b[t] (a square when a = b)        |
+ */
+export type Id = number;
+
+export type Fields = {
+	input: { readonly name: string; readonly part: number };
+	rotate: { readonly a: Id; readonly steps: number };
+	add: { readonly a: Id; readonly b: Id };
+	subtract: { readonly a: Id; readonly b: Id };
+	negate: { readonly a: Id };
+	addPlain: { readonly a: Id; readonly plain: number };
+	multiplyPlain: { readonly a: Id; readonly plain: number };
+	multiply: { readonly a: Id; readonly b: Id };
+};
+export type Kind = keyof Fields;
+/** `origin` is the layer that first asked for the value. */
+export type Op<K extends Kind = Kind> = { [P in K]: { readonly kind: P; readonly origin: string } & Fields[P] }[K];
+
+export type SlotCircuit = {
+	/** v, a power of two. */
+	readonly slots: number;
+	readonly plains: readonly Float64Array[];
+	readonly ops: readonly Op[];
+	readonly outputs: readonly { readonly name: string; readonly parts: readonly Id[] }[];
+};
+
+export const operandsOf = (op: Op): readonly Id[] => {
+	switch (op.kind) {
+		case 'input':
+			return [];
+		case 'add':
+		case 'subtract':
+		case 'multiply':
+			return [op.a, op.b];
+		default:
+			return [op.a];
+	}
+};
+
+/** For each value the values that read it, in order. */
+export const consumersOf = (circuit: SlotCircuit): readonly (readonly Id[])[] => {
+	const consumers: Id[][] = circuit.ops.map(() => []);
+	circuit.ops.forEach((op, id) => {
+		for (const operand of new Set(operandsOf(op))) consumers[operand]?.push(id);
+	});
+	return consumers;
+};
+
+/**
+ * Records a circuit. Equal operations are one value; `x * 1 == x`, `rotate(x, 0) == x` and `x + 0 == x` are applied on the way.
+ * `origin` labels what is recorded until it is set again.
+ */
+export class SlotBuilder {
+	readonly slots: number;
+	origin = '';
+	readonly #ops: Op[] = [];
+	readonly #plains: Float64Array[] = [];
+	readonly #knownOps = new Map<string, Id>();
+	readonly #knownPlains = new Map<string, number>();
+
+	constructor(slots: number) {
+		this.slots = slots;
+	}
+
+	input(name: string, part: number): Id {
+		return this.#record(`input ${part} ${name}`, { kind: 'input', name, part, origin: this.origin });
+	}
+
+	rotate(a: Id, steps: number): Id {
+		const normal = ((steps % this.slots) + this.slots) % this.slots;
+		if (normal === 0) return a;
+		return this.#record(`rotate ${a} ${normal}`, { kind: 'rotate', a, steps: normal, origin: this.origin });
+	}
+
+	add(a: Id, b: Id): Id {
+		const [low, high] = a <= b ? [a, b] : [b, a];
+		return this.#record(`add ${low} ${high}`, { kind: 'add', a: low, b: high, origin: this.origin });
+	}
+
+	subtract(a: Id, b: Id): Id {
+		return this.#record(`subtract ${a} ${b}`, { kind: 'subtract', a, b, origin: this.origin });
+	}
+
+	negate(a: Id): Id {
+		return this.#record(`negate ${a}`, { kind: 'negate', a, origin: this.origin });
+	}
+
+	addPlain(a: Id, values: Float64Array): Id {
+		if (values.every((value) => value === 0)) return a;
+		const plain = this.#plain(values);
+		return this.#record(`addPlain ${a} ${plain}`, { kind: 'addPlain', a, plain, origin: this.origin });
+	}
+
+	multiplyPlain(a: Id, values: Float64Array): Id {
+		if (values.every((value) => value === 1)) return a;
+		if (values.every((value) => value === 0)) throw new InternalError('slots', 'a product with an all-zero plaintext');
+		const plain = this.#plain(values);
+		return this.#record(`multiplyPlain ${a} ${plain}`, { kind: 'multiplyPlain', a, plain, origin: this.origin });
+	}
+
+	multiply(a: Id, b: Id): Id {
+		const [low, high] = a <= b ? [a, b] : [b, a];
+		return this.#record(`multiply ${low} ${high}`, { kind: 'multiply', a: low, b: high, origin: this.origin });
+	}
+
+	build(outputs: SlotCircuit['outputs']): SlotCircuit {
+		return { slots: this.slots, plains: this.#plains, ops: this.#ops, outputs };
+	}
+
+	#record(key: string, op: Op): Id {
+		const known = this.#knownOps.get(key);
+		if (known !== undefined) return known;
+		const id = this.#ops.push(op) - 1;
+		this.#knownOps.set(key, id);
+		return id;
+	}
+
+	#plain(values: Float64Array): number {
+		if (values.length !== this.slots) throw new InternalError('slots', `a plaintext of ${values.length} slots`);
+		const key = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('latin1');
+		const known = this.#knownPlains.get(key);
+		if (known !== undefined) return known;
+		const id = this.#plains.push(values) - 1;
+		this.#knownPlains.set(key, id);
+		return id;
+	}
+}

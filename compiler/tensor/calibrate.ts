@@ -1,0 +1,60 @@
+import { CompileError, type Issue } from '../errors.ts';
+import type { Samples } from '../options.ts';
+import { evaluateAll } from './evaluate.ts';
+import { type Graph, sizeOf } from './graph.ts';
+
+/** Largest and root mean square magnitude of a node's elements, over all samples. */
+export type Magnitude = { readonly max: number; readonly rms: number };
+
+/** The inputs of sample i, by name. */
+const sampleAt = (samples: Samples, i: number): Map<string, Float64Array> =>
+	new Map([...samples].map(([name, values]) => [name, values[i] as Float64Array]));
+
+/** How many samples there are; 0 when there is no input. */
+export const countOf = (samples: Samples): number => samples.values().next().value?.length ?? 0;
+
+/** max |x| and rms(x) of every node by id, on float64. `samples` holds every input; one evaluation a sample. */
+export const magnitudes = (graph: Graph, samples: Samples): Magnitude[] => {
+	const max = new Float64Array(graph.nodes.length);
+	const squares = new Float64Array(graph.nodes.length);
+	const count = countOf(samples);
+	for (let i = 0; i < count; i++)
+		evaluateAll(graph, sampleAt(samples, i)).forEach((values, id) => {
+			for (const v of values) {
+				max[id] = Math.max(max[id] as number, Math.abs(v));
+				squares[id] = (squares[id] as number) + v * v;
+			}
+		});
+	return graph.nodes.map(({ shape }, id) => ({
+		max: max[id] as number,
+		rms: Math.sqrt((squares[id] as number) / Math.max(1, count * sizeOf(shape))),
+	}));
+};
+
+/** Throws CompileError 'calibration' unless every input has as many (> 0) samples, of its size and finite. */
+export const checkSamples = (graph: Graph, samples: Samples): void => {
+	const issues: Issue[] = [];
+	const complain = (message: string, hint: string): void => {
+		issues.push({ code: 'calibration', message, hint });
+	};
+	const count = countOf(samples);
+	for (const node of graph.nodes) {
+		if (node.kind !== 'input') continue;
+		const values = samples.get(node.name);
+		const size = sizeOf(node.shape);
+		if (values === undefined) complain(`no calibration data for input ${node.name}`, 'Give samples of every input.');
+		else if (values.length !== count || count === 0)
+			complain(
+				`input ${node.name} has ${values.length} calibration samples`,
+				'Give as many samples, at least one, of every input.',
+			);
+		else if (values.some((x) => x.length !== size))
+			complain(
+				`a calibration sample of input ${node.name} does not have ${size} elements`,
+				`The input's shape is [${node.shape}].`,
+			);
+		else if (!values.every((x) => x.every(Number.isFinite)))
+			complain(`calibration data of input ${node.name} are not finite`, 'Remove samples with NaN or infinite values.');
+	}
+	if (issues.length > 0) throw new CompileError(issues);
+};

@@ -1,0 +1,54 @@
+import { type Graph, type Id, type Node, nodeAt, operandsOf } from './graph.ts';
+import type { SparseMatrix } from './sparse.ts';
+
+/** Is M = I or M = -I? Such a map is an addition or a subtraction of ciphertexts and needs no plaintext product. */
+export const isSignedIdentity = (matrix: SparseMatrix): boolean =>
+	matrix.rows === matrix.columns &&
+	matrix.values.length === matrix.rows &&
+	Math.abs(matrix.values[0] ?? 1) === 1 &&
+	matrix.values.every((value) => value === matrix.values[0]) &&
+	matrix.columnOf.every((column, k) => column === k);
+
+/**
+ * Levels that a node itself uses: 1 for a product and for an affine node with a matrix other than I or -I, 0 for a sum.
+ * A polynomial counts as its lowered form, ceil(log2(degree + 1)), without the normalisation of its argument; what is
+ * done without ciphertexts (inputs, tails) and what is still to be replaced (activations) counts 0.
+ */
+export const levelsOf = (node: Node): number => {
+	switch (node.kind) {
+		case 'multiply':
+			return 1;
+		case 'affine':
+			return node.terms.every(({ matrix }) => isSignedIdentity(matrix)) ? 0 : 1;
+		case 'polynomial':
+			return Math.ceil(Math.log2(node.series.coefficients.length));
+		default:
+			return 0;
+	}
+};
+
+/** Levels used on the deepest path from an input to every node, itself included. */
+const depths = (nodes: readonly Node[]): number[] => {
+	const result: number[] = [];
+	for (const node of nodes)
+		result.push(levelsOf(node) + operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0));
+	return result;
+};
+
+/** Levels that the outputs of the graph need. */
+export const depthOf = (graph: Graph): number => {
+	const all = depths(graph.nodes);
+	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, all[id] ?? 0), 0);
+};
+
+/** How often every node is used: once for each operand position, and once for each output. */
+export const usesOf = (graph: Graph): number[] => {
+	const uses = graph.nodes.map(() => 0);
+	const use = (id: Id): void => {
+		nodeAt(graph.nodes, id);
+		uses[id] = (uses[id] as number) + 1;
+	};
+	for (const node of graph.nodes) operandsOf(node).forEach(use);
+	for (const { id } of graph.outputs) use(id);
+	return uses;
+};

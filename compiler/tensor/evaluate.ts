@@ -1,0 +1,108 @@
+import { InternalError } from '../errors.ts';
+import { clenshaw } from '../numeric/chebyshev.ts';
+import { gelu, geluTanh, relu, sigmoid, silu } from '../numeric/functions.ts';
+import { type Activation, type Graph, type Id, type Kind, type Node, type Shape, sizeOf } from './graph.ts';
+import { apply } from './sparse.ts';
+
+/** The scalar function of every activation. */
+export const activationFunctions: Readonly<Record<Activation, (x: number) => number>> = {
+	relu,
+	sigmoid,
+	tanh: Math.tanh,
+	silu,
+	gelu,
+	geluTanh,
+};
+
+/** What a node's rule sees: values of earlier nodes by id, and the inputs by name. */
+export type Surroundings = {
+	readonly value: (id: Id) => Float64Array;
+	readonly input: (name: string) => Float64Array | undefined;
+};
+type Rules = { readonly [P in Kind]: (node: Node<P>, at: Surroundings) => Float64Array };
+
+/** The definition of the IR: what each kind of node computes. */
+const rules: Rules = {
+	input: ({ name, shape }, at) => {
+		const value = at.input(name);
+		if (value?.length !== sizeOf(shape))
+			throw new InternalError('evaluate', `input ${name} has ${value?.length ?? 'no'} values, not ${sizeOf(shape)}`);
+		return value;
+	},
+	affine: ({ terms, bias }, at) => {
+		const y = Float64Array.from(bias);
+		for (const { x, matrix } of terms) {
+			const product = apply(matrix, at.value(x));
+			for (let i = 0; i < y.length; i++) y[i] = (y[i] as number) + (product[i] as number);
+		}
+		return y;
+	},
+	multiply: ({ a, b }, at) => {
+		const right = at.value(b);
+		return at.value(a).map((x, i) => x * (right[i] as number));
+	},
+	polynomial: ({ x, series: { center, radius, coefficients } }, at) =>
+		at.value(x).map((v) => clenshaw(coefficients, (v - center) / radius)),
+	activation: ({ x, fn }, at) => at.value(x).map(activationFunctions[fn]),
+	tail: (node, at) => tail(node, at.value(node.x)),
+};
+
+/** The value of one node given its operands' values. */
+export const evaluateNode = (node: Node, at: Surroundings): Float64Array =>
+	(rules[node.kind] as (node: Node, at: Surroundings) => Float64Array)(node, at);
+
+/** Every node's value, by id. Throws InternalError when an input is missing or of another size. */
+export const evaluateAll = (graph: Graph, inputs: ReadonlyMap<string, Float64Array>): Float64Array[] => {
+	const values: Float64Array[] = [];
+	const at: Surroundings = { value: (id) => values[id] as Float64Array, input: (name) => inputs.get(name) };
+	for (const node of graph.nodes) values.push(evaluateNode(node, at));
+	return values;
+};
+
+/** The outputs by name, on float64: the definition of what a graph computes. */
+export const evaluate = (graph: Graph, inputs: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> => {
+	const values = evaluateAll(graph, inputs);
+	return new Map(graph.outputs.map(({ name, id }) => [name, values[id] as Float64Array]));
+};
+
+/** The shape of a tail's operand: that of the node itself, with the reduced axis of argMax put back. */
+export const tailOperandShape = (node: Node<'tail'>, size: number): Shape => {
+	if (node.fn !== 'argMax') return node.shape;
+	const length = size / sizeOf(node.shape);
+	return node.shape.toSpliced(node.axis, node.keepDims ? 1 : 0, length);
+};
+
+/** Softmax, its logarithm or the index of the largest element, along every line of `axis`. */
+const tail = (node: Node<'tail'>, x: Float64Array): Float64Array => {
+	const shape = tailOperandShape(node, x.length);
+	const length = shape[node.axis] ?? 1;
+	const stride = sizeOf(shape.slice(node.axis + 1));
+	const result = new Float64Array(sizeOf(node.shape));
+	for (let line = 0; line < x.length / length; line++) {
+		const start = Math.floor(line / stride) * length * stride + (line % stride);
+		const values = Float64Array.from({ length }, (_, i) => x[start + i * stride] as number);
+		if (node.fn === 'argMax') result[line] = argMax(values, node.selectLast);
+		else
+			softmax(values, node.fn === 'logSoftmax').forEach((v, i) => {
+				result[start + i * stride] = v;
+			});
+	}
+	return result;
+};
+
+/** The index of the largest value: the first of equals, or the last. */
+export const argMax = (values: ArrayLike<number>, selectLast = false): number => {
+	let best = 0;
+	for (let i = 1; i < values.length; i++) {
+		const difference = (values[i] as number) - (values[best] as number);
+		if (difference > 0 || (selectLast && difference === 0)) best = i;
+	}
+	return best;
+};
+
+/** exp(x[i] - max) / sum_j exp(x[j] - max), or its logarithm. */
+const softmax = (x: Float64Array, logarithm: boolean): Float64Array => {
+	const largest = x.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+	const total = x.reduce((sum, v) => sum + Math.exp(v - largest), 0);
+	return x.map((v) => (logarithm ? v - largest - Math.log(total) : Math.exp(v - largest) / total));
+};

@@ -1,0 +1,128 @@
+import { InternalError } from '../errors.ts';
+import { clenshaw } from '../numeric/chebyshev.ts';
+import { activationFunctions } from './evaluate.ts';
+import type { Activation, BodyKind, ChebyshevSeries, Graph, Id, Node, Shape } from './graph.ts';
+import { sizeOf } from './graph.ts';
+import type { Head } from './passes/split.ts';
+
+/** Elementwise bounds: low[i] <= x[i] <= high[i]. */
+export type Bounds = { readonly low: Float64Array; readonly high: Float64Array };
+export type Interval = readonly [low: number, high: number];
+
+type Operand = (id: Id) => Bounds;
+type Rules = {
+	readonly [P in BodyKind]: (node: Node<P>, at: Operand, inputs: ReadonlyMap<string, Bounds>) => Bounds;
+};
+
+/** Bounds of an input whose elements lie in `range` before its head. */
+export const inputBounds = (shape: Shape, [low, high]: Interval, head?: Head): Bounds => {
+	const size = sizeOf(shape);
+	const at = (value: number): Float64Array =>
+		Float64Array.from({ length: size }, (_, i) => value * (head?.scale[i] ?? 1) + (head?.shift[i] ?? 0));
+	const [a, b] = [at(low), at(high)];
+	return { low: a.map((v, i) => Math.min(v, b[i] as number)), high: a.map((v, i) => Math.max(v, b[i] as number)) };
+};
+
+/** The smallest interval that holds every element. */
+export const hull = ({ low, high }: Bounds): Interval => [
+	low.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+	high.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+];
+
+/** Where each activation that is not monotone has its one minimum. */
+const minimumOf: Readonly<Record<Activation, number | undefined>> = {
+	relu: undefined,
+	sigmoid: undefined,
+	tanh: undefined,
+	silu: -1.278464543,
+	gelu: -0.751791525,
+	geluTanh: -0.752461422,
+};
+
+/** Interval arithmetic of every kind. Elements are taken as independent, so bounds are safe but grow with depth. */
+const rules: Rules = {
+	input: ({ name }, _, inputs) => {
+		const bounds = inputs.get(name);
+		if (bounds === undefined) throw new InternalError('ranges', `no range for input ${name}`);
+		return bounds;
+	},
+	affine: ({ terms, bias }, at) => {
+		const low = Float64Array.from(bias);
+		const high = Float64Array.from(bias);
+		for (const { x, matrix } of terms) {
+			const operand = at(x);
+			for (let i = 0; i < matrix.rows; i++)
+				for (let k = matrix.rowStart[i] as number; k < (matrix.rowStart[i + 1] as number); k++) {
+					const v = matrix.values[k] as number;
+					const j = matrix.columnOf[k] as number;
+					const [small, large] = v > 0 ? [operand.low, operand.high] : [operand.high, operand.low];
+					low[i] = (low[i] as number) + v * (small[j] as number);
+					high[i] = (high[i] as number) + v * (large[j] as number);
+				}
+		}
+		return { low, high };
+	},
+	multiply: ({ a, b }, at) => {
+		const [p, q] = [at(a), at(b)];
+		const corners = (i: number): number[] => {
+			const [x, y] = [
+				[p.low[i] as number, p.high[i] as number],
+				[q.low[i] as number, q.high[i] as number],
+			] as const;
+			if (a !== b) return x.flatMap((v) => y.map((w) => v * w));
+			const squares = x.map((v) => v * v);
+			return (x[0] as number) < 0 && (x[1] as number) > 0 ? [0, ...squares] : squares;
+		};
+		return elementwise(p, (i) => corners(i));
+	},
+	polynomial: ({ x, series }, at) => {
+		const operand = at(x);
+		const value = (v: number): number => clenshaw(series.coefficients, (v - series.center) / series.radius);
+		return throughFunction(operand, value, criticalPoints(series, hull(operand)));
+	},
+	activation: ({ x, fn }, at) => {
+		const minimum = minimumOf[fn];
+		return throughFunction(at(x), activationFunctions[fn], minimum === undefined ? [] : [minimum]);
+	},
+};
+
+const elementwise = ({ low }: Bounds, candidates: (i: number) => readonly number[]): Bounds => {
+	const all = Array.from(low, (_, i) => candidates(i));
+	return {
+		low: Float64Array.from(all, (values) => Math.min(...values)),
+		high: Float64Array.from(all, (values) => Math.max(...values)),
+	};
+};
+
+/** Range of f over each element's interval: f is monotone between neighbouring `turns`. */
+const throughFunction = (x: Bounds, f: (v: number) => number, turns: readonly number[]): Bounds =>
+	elementwise(x, (i) => {
+		const [low, high] = [x.low[i] as number, x.high[i] as number];
+		return [low, high, ...turns.filter((v) => v > low && v < high)].map(f);
+	});
+
+/** Where the series turns within the interval, to 1/4096 of its width. */
+const criticalPoints = ({ center, radius, coefficients }: ChebyshevSeries, [low, high]: Interval): number[] => {
+	const steps = 4096;
+	const x = (i: number): number => low + ((high - low) * i) / steps;
+	const values = Array.from({ length: steps + 1 }, (_, i) => clenshaw(coefficients, (x(i) - center) / radius));
+	return values.flatMap((v, i) => {
+		const [before, next] = [values[i - 1], values[i + 1]];
+		return before !== undefined && next !== undefined && (v - before) * (next - v) <= 0 ? [x(i)] : [];
+	});
+};
+
+/** Bounds of one node from those of its operands. */
+export const boundsOf = (node: Node<BodyKind>, at: Operand, inputs: ReadonlyMap<string, Bounds>): Bounds =>
+	(rules[node.kind] as (node: Node<BodyKind>, at: Operand, inputs: ReadonlyMap<string, Bounds>) => Bounds)(
+		node,
+		at,
+		inputs,
+	);
+
+/** Bounds of every node by id, by interval arithmetic from those of the inputs by name. */
+export const propagate = (graph: Graph<BodyKind>, inputs: ReadonlyMap<string, Bounds>): Bounds[] => {
+	const bounds: Bounds[] = [];
+	for (const node of graph.nodes) bounds.push(boundsOf(node, (id) => bounds[id] as Bounds, inputs));
+	return bounds;
+};

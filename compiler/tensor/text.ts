@@ -1,0 +1,44 @@
+import type { Graph, Kind, Node } from './graph.ts';
+import { isIdentity, nonZeros, type SparseMatrix } from './sparse.ts';
+
+type Printers = { readonly [P in Kind]: (node: Node<P>) => string };
+
+const printers: Printers = {
+	input: ({ name }) => `input ${JSON.stringify(name)}`,
+	affine: ({ terms, bias }) => {
+		const parts = terms.map(({ x, matrix }) => `%${x} (${describe(matrix)})`);
+		if (bias.some((b) => b !== 0)) parts.push('bias');
+		return `affine ${parts.length === 0 ? '0' : parts.join(' + ')}`;
+	},
+	multiply: ({ a, b }) => (a === b ? `square %${a}` : `multiply %${a} %${b}`),
+	polynomial: ({ x, series: { center, radius, coefficients } }) =>
+		`polynomial %${x} degree ${coefficients.length - 1} on [${number(center - radius)}, ${number(center + radius)}]` +
+		` c = [${coefficients.map(number).join(', ')}]`,
+	activation: ({ x, fn }) => `${fn} %${x}`,
+	tail: ({ x, fn, axis, keepDims, selectLast }) =>
+		fn === 'argMax'
+			? `argMax %${x} axis ${axis}${keepDims ? ' keepDims' : ''}${selectLast ? ' selectLast' : ''}`
+			: `${fn} %${x} axis ${axis}`,
+};
+
+/**
+ * One line a node, then one an output; equal graphs give equal text. Matrices and biases are summarised.
+ *
+ *     %3 = affine %1 (845x784, 21125 non-zeros) + bias  : [1,5,13,13]  # Conv_0
+ *     output "y" = %3  : [1,845]
+ */
+export const print = (graph: Graph): string =>
+	[
+		...graph.nodes.map((node, id) => {
+			const body = (printers[node.kind] as (node: Node) => string)(node);
+			return `%${id} = ${body}  : [${node.shape}]  # ${node.origin}`;
+		}),
+		...graph.outputs.map(({ name, id, shape }) => `output ${JSON.stringify(name)} = %${id}  : [${shape}]`),
+		'',
+	].join('\n');
+
+const describe = (matrix: SparseMatrix): string =>
+	isIdentity(matrix) ? 'identity' : `${matrix.rows}x${matrix.columns}, ${nonZeros(matrix)} non-zeros`;
+
+/** Six significant digits, without trailing zeros. */
+const number = (x: number): string => String(Number(x.toPrecision(6)));

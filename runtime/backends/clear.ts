@@ -1,0 +1,141 @@
+import type { Backend, Cryptor } from '../backend.ts';
+import { RefusedError } from '../errors.ts';
+import type { CkksParameters, KeyNeeds } from '../plan.ts';
+import { type PlainShape, Rules, type Shape } from '../rules.ts';
+
+/** The n real slots in the clear with what CKKS would know of them. `values` is gone once the handle is disposed. */
+export type ClearCiphertext = { values: Float64Array | undefined; readonly shape: Shape };
+export type ClearPlaintext = { readonly values: Float64Array; readonly shape: PlainShape };
+
+/**
+ * Exact float64 on n real slots: what a program computes without noise. It refuses whatever CKKS would (`Rules`) and the
+ * use of a disposed handle. Arrays of disposed handles are used again, so that an evaluation allocates almost nothing.
+ */
+export class ClearBackend implements Backend<ClearCiphertext, ClearPlaintext>, Cryptor<ClearCiphertext> {
+	readonly name: 'clear' | 'simulate' = 'clear';
+	protected readonly parameters: CkksParameters;
+	readonly #rules: Rules;
+	readonly #free: Float64Array[] = [];
+	#live = 0;
+
+	constructor(parameters: CkksParameters, keys: KeyNeeds) {
+		this.parameters = parameters;
+		this.#rules = new Rules(parameters, keys);
+	}
+
+	/** Ciphertext handles not yet disposed. */
+	get live(): number {
+		return this.#live;
+	}
+
+	encode(values: Float64Array, level: number, scale: number): ClearPlaintext {
+		return { shape: this.#rules.encode(values, level, scale), values: values.slice() };
+	}
+
+	encrypt(values: Float64Array, level: number, scale: number): ClearCiphertext {
+		this.#rules.encode(values, level, scale);
+		const result = this.#handle({ level, scale, size: 2 });
+		this.valuesOf(result).set(values);
+		return result;
+	}
+
+	decrypt(ciphertext: ClearCiphertext): Float64Array {
+		return this.valuesOf(ciphertext).slice();
+	}
+
+	add(a: ClearCiphertext, b: ClearCiphertext): ClearCiphertext {
+		const [x, y] = [this.valuesOf(a), this.valuesOf(b)];
+		const result = this.#handle(this.#rules.sum(a.shape, b.shape));
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) + (y[i] as number);
+		return result;
+	}
+
+	subtract(a: ClearCiphertext, b: ClearCiphertext): ClearCiphertext {
+		if (a === b) throw new RefusedError('misuse', 'a ciphertext minus itself would be transparent');
+		const [x, y] = [this.valuesOf(a), this.valuesOf(b)];
+		const result = this.#handle(this.#rules.sum(a.shape, b.shape));
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) - (y[i] as number);
+		return result;
+	}
+
+	negate(a: ClearCiphertext): ClearCiphertext {
+		const x = this.valuesOf(a);
+		const result = this.#handle(a.shape);
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = -(x[i] as number);
+		return result;
+	}
+
+	addPlain(a: ClearCiphertext, plain: ClearPlaintext): ClearCiphertext {
+		const [x, y] = [this.valuesOf(a), plain.values];
+		const result = this.#handle(this.#rules.addPlain(a.shape, plain.shape));
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) + (y[i] as number);
+		return result;
+	}
+
+	multiplyPlain(a: ClearCiphertext, plain: ClearPlaintext): ClearCiphertext {
+		const [x, y] = [this.valuesOf(a), plain.values];
+		const result = this.#handle(this.#rules.multiplyPlain(a.shape, plain.shape));
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) * (y[i] as number);
+		return result;
+	}
+
+	multiply(a: ClearCiphertext, b: ClearCiphertext): ClearCiphertext {
+		const [x, y] = [this.valuesOf(a), this.valuesOf(b)];
+		const result = this.#handle(this.#rules.multiply(a.shape, b.shape));
+		const z = this.valuesOf(result);
+		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) * (y[i] as number);
+		return result;
+	}
+
+	relinearize(a: ClearCiphertext): ClearCiphertext {
+		return this.#copy(a, this.#rules.relinearize(a.shape));
+	}
+
+	rescale(a: ClearCiphertext): ClearCiphertext {
+		return this.#copy(a, this.#rules.rescale(a.shape));
+	}
+
+	modSwitch(a: ClearCiphertext, level: number): ClearCiphertext {
+		return this.#copy(a, this.#rules.modSwitch(a.shape, level));
+	}
+
+	rotate(a: ClearCiphertext, steps: number): ClearCiphertext {
+		const left = this.#rules.rotate(a.shape, steps);
+		const x = this.valuesOf(a);
+		const result = this.#handle(a.shape);
+		const z = this.valuesOf(result);
+		z.set(x.subarray(left));
+		z.set(x.subarray(0, left), x.length - left);
+		return result;
+	}
+
+	dispose(a: ClearCiphertext): void {
+		this.#free.push(this.valuesOf(a));
+		a.values = undefined;
+		this.#live--;
+	}
+
+	disposePlain(_plain: ClearPlaintext): void {}
+
+	protected valuesOf(a: ClearCiphertext): Float64Array {
+		if (a.values === undefined) throw new RefusedError('misuse', 'this ciphertext was disposed before');
+		return a.values;
+	}
+
+	#handle(shape: Shape): ClearCiphertext {
+		this.#live++;
+		return { values: this.#free.pop() ?? new Float64Array(this.#rules.slots), shape };
+	}
+
+	#copy(a: ClearCiphertext, shape: Shape): ClearCiphertext {
+		const values = this.valuesOf(a);
+		const result = this.#handle(shape);
+		this.valuesOf(result).set(values);
+		return result;
+	}
+}

@@ -1,0 +1,65 @@
+import type { Backend } from './backend.ts';
+import { RefusedError } from './errors.ts';
+import { type ServerProgram, virtualSlots } from './plan.ts';
+
+/** real[t * batch + b] = virtual[t] for every sample b: a constant serves all samples of a ciphertext alike. */
+export const interleave = (values: Float64Array, batch: number): Float64Array => {
+	if (batch === 1) return values;
+	const real = new Float64Array(values.length * batch);
+	for (let t = 0; t < values.length; t++) real.fill(values[t] as number, t * batch, (t + 1) * batch);
+	return real;
+};
+
+/**
+ * The encoded constants of a program. With `cache`, each is encoded once, at its first use, and kept until `dispose`;
+ * without, it is encoded at every use and released after it: slower, in the memory of one plaintext.
+ */
+export class Constants<Plaintext> {
+	readonly #program: ServerProgram;
+	readonly #values: Float64Array;
+	readonly #backend: Pick<Backend<unknown, Plaintext>, 'encode' | 'disposePlain'>;
+	readonly #cache: Map<number, Plaintext> | undefined;
+
+	/** Throws RefusedError 'program' when the values do not hold every constant. */
+	constructor(
+		program: ServerProgram,
+		values: Float64Array,
+		backend: Pick<Backend<unknown, Plaintext>, 'encode' | 'disposePlain'>,
+		cache: boolean,
+	) {
+		const size = virtualSlots(program);
+		for (const { offset } of program.constants)
+			if (!Number.isInteger(offset) || offset < 0 || offset + size > values.length)
+				throw new RefusedError(
+					'program',
+					`a constant of ${size} values at word ${offset} lies outside the ${values.length} words of constants`,
+					'Compile the model again: the constants belong to another program or are cut off.',
+				);
+		this.#program = program;
+		this.#values = values;
+		this.#backend = backend;
+		this.#cache = cache ? new Map() : undefined;
+	}
+
+	/** The plaintext of a constant, to be given back with `release`. */
+	take(index: number): Plaintext {
+		const known = this.#cache?.get(index);
+		if (known !== undefined) return known;
+		const spec = this.#program.constants[index];
+		if (spec === undefined) throw new RefusedError('program', `there is no constant ${index}`);
+		const values = this.#values.subarray(spec.offset, spec.offset + virtualSlots(this.#program));
+		const plain = this.#backend.encode(interleave(values, this.#program.batch), spec.level, spec.scale);
+		this.#cache?.set(index, plain);
+		return plain;
+	}
+
+	release(plain: Plaintext): void {
+		if (this.#cache === undefined) this.#backend.disposePlain(plain);
+	}
+
+	/** Releases what is cached; a later `take` encodes again. */
+	dispose(): void {
+		for (const plain of this.#cache?.values() ?? []) this.#backend.disposePlain(plain);
+		this.#cache?.clear();
+	}
+}

@@ -1,0 +1,167 @@
+import type { Backend } from './backend.ts';
+import type { Constants } from './constants.ts';
+import { RefusedError } from './errors.ts';
+import { checkAborted, Pacer, type RunOptions } from './pace.ts';
+import type { Instruction, ServerProgram } from './plan.ts';
+
+/**
+ * Where ciphertexts come from and go to. The handle that `load` returns is the executor's from then on; `store` sees a
+ * handle only during the call. So an input exists from the instruction that loads it on, and no output outlives its own.
+ */
+export type Ports<Ciphertext> = {
+	readonly load: (input: number, part: number) => Ciphertext;
+	readonly store: (output: number, part: number, ciphertext: Ciphertext) => void;
+};
+
+/** The registers an instruction reads. */
+const readsOf = (instruction: Instruction): readonly number[] => {
+	switch (instruction.op) {
+		case 'input':
+			return [];
+		case 'add':
+		case 'subtract':
+		case 'multiply':
+			return instruction.a === instruction.b ? [instruction.a] : [instruction.a, instruction.b];
+		default:
+			return [instruction.a];
+	}
+};
+
+const writeOf = (instruction: Instruction): number | undefined =>
+	instruction.op === 'output' ? undefined : instruction.to;
+
+/** For each instruction, the registers whose value nothing reads after it. */
+const deaths = (instructions: readonly Instruction[]): readonly (readonly number[])[] => {
+	const live = new Set<number>();
+	const dead: number[][] = [];
+	for (let i = instructions.length - 1; i >= 0; i--) {
+		const instruction = instructions[i] as Instruction;
+		const to = writeOf(instruction);
+		const reads = readsOf(instruction);
+		const touched = to === undefined ? reads : [...reads, to];
+		dead[i] = touched.filter((register) => !live.has(register));
+		if (to !== undefined) live.delete(to);
+		for (const register of reads) live.add(register);
+	}
+	return dead;
+};
+
+/**
+ * Runs the instructions of one program on a backend. Every handle it gets or makes is disposed exactly once: when its
+ * register is overwritten, after its last use, or when the run ends early by an error or an abort.
+ */
+export class Executor<Ciphertext, Plaintext> {
+	readonly #program: ServerProgram;
+	readonly #constants: Constants<Plaintext>;
+	readonly #backend: Backend<Ciphertext, Plaintext>;
+	readonly #deaths: readonly (readonly number[])[];
+
+	constructor(program: ServerProgram, constants: Constants<Plaintext>, backend: Backend<Ciphertext, Plaintext>) {
+		this.#program = program;
+		this.#constants = constants;
+		this.#backend = backend;
+		this.#deaths = deaths(program.instructions);
+	}
+
+	/** Runs everything, giving way to the event loop every 50 ms. Throws RefusedError 'aborted' soon after the signal. */
+	async run(ports: Ports<Ciphertext>, { onProgress, signal }: RunOptions = {}): Promise<void> {
+		const registers: (Ciphertext | undefined)[] = [];
+		const total = this.#program.instructions.length;
+		const pacer = new Pacer('evaluate', total, { onProgress, signal });
+		try {
+			for (let i = 0; i < total; i++) {
+				checkAborted(signal);
+				this.#step(i, registers, ports);
+				if (pacer.due()) await pacer.pause(i + 1);
+			}
+			pacer.finish();
+		} finally {
+			this.#clear(registers);
+		}
+	}
+
+	/** Runs everything at once: for backends so fast that a pause would cost more than the work. */
+	runSync(ports: Ports<Ciphertext>): void {
+		const registers: (Ciphertext | undefined)[] = [];
+		try {
+			for (let i = 0; i < this.#program.instructions.length; i++) this.#step(i, registers, ports);
+		} finally {
+			this.#clear(registers);
+		}
+	}
+
+	#step(index: number, registers: (Ciphertext | undefined)[], ports: Ports<Ciphertext>): void {
+		const instruction = this.#program.instructions[index] as Instruction;
+		try {
+			if (instruction.op === 'output')
+				ports.store(instruction.output, instruction.part, read(registers, instruction.a));
+			else {
+				const result = this.#compute(instruction, registers, ports);
+				this.#drop(registers, instruction.to);
+				registers[instruction.to] = result;
+			}
+		} catch (error) {
+			if (!(error instanceof RefusedError) || error.code !== 'misuse') throw error;
+			throw new RefusedError('misuse', `instruction ${index} (${instruction.op}): ${error.message}`, error.hint);
+		}
+		for (const register of this.#deaths[index] as readonly number[]) this.#drop(registers, register);
+	}
+
+	#compute(
+		instruction: Exclude<Instruction, { op: 'output' }>,
+		registers: readonly (Ciphertext | undefined)[],
+		ports: Ports<Ciphertext>,
+	): Ciphertext {
+		const backend = this.#backend;
+		if (instruction.op === 'input') return ports.load(instruction.input, instruction.part);
+		const a = read(registers, instruction.a);
+		switch (instruction.op) {
+			case 'add':
+				return backend.add(a, read(registers, instruction.b));
+			case 'subtract':
+				return backend.subtract(a, read(registers, instruction.b));
+			case 'multiply':
+				return backend.multiply(a, read(registers, instruction.b));
+			case 'negate':
+				return backend.negate(a);
+			case 'relinearize':
+				return backend.relinearize(a);
+			case 'rescale':
+				return backend.rescale(a);
+			case 'rotate':
+				return backend.rotate(a, instruction.steps);
+			case 'modSwitch':
+				return backend.modSwitch(a, instruction.level);
+			case 'addPlain':
+				return this.#withConstant(instruction.constant, (plain) => backend.addPlain(a, plain));
+			case 'multiplyPlain':
+				return this.#withConstant(instruction.constant, (plain) => backend.multiplyPlain(a, plain));
+		}
+	}
+
+	#withConstant(index: number, use: (plain: Plaintext) => Ciphertext): Ciphertext {
+		const plain = this.#constants.take(index);
+		try {
+			return use(plain);
+		} finally {
+			this.#constants.release(plain);
+		}
+	}
+
+	#drop(registers: (Ciphertext | undefined)[], register: number): void {
+		const handle = registers[register];
+		registers[register] = undefined;
+		if (handle !== undefined) this.#backend.dispose(handle);
+	}
+
+	#clear(registers: (Ciphertext | undefined)[]): void {
+		for (let register = 0; register < registers.length; register++) this.#drop(registers, register);
+	}
+}
+
+const read = <C>(registers: readonly (C | undefined)[], register: number): C => {
+	const handle = registers[register];
+	if (handle === undefined)
+		throw new RefusedError('program', `register ${register} is read before it is written`, 'Compile the model again.');
+	return handle;
+};

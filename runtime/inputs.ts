@@ -1,0 +1,81 @@
+import { RefusedError } from './errors.ts';
+import { pack } from './packing.ts';
+import type { ClientProgram, InputPacking } from './plan.ts';
+
+/** The inputs of one sample by name, row-major. */
+export type Sample = ReadonlyMap<string, ArrayLike<number>> | Readonly<Record<string, ArrayLike<number>>>;
+
+/** Values may pass the range by this share of its width: float32 data that touch a limit computed in float64. */
+const RANGE_SLACK = 1e-6;
+
+const asMap = (sample: Sample): ReadonlyMap<string, ArrayLike<number>> =>
+	sample instanceof Map ? sample : new Map(Object.entries(sample));
+
+const refuse = (message: string, hint?: string): never => {
+	throw new RefusedError('input', message, hint);
+};
+
+/** [1, 28, 28] and 29 make "[0, 1, 1]". */
+const placeOf = (shape: readonly number[], index: number): string => {
+	const place: number[] = [];
+	let rest = index;
+	for (const d of [...shape].reverse()) {
+		place.unshift(rest % d);
+		rest = Math.floor(rest / d);
+	}
+	return `[${place.join(', ')}]`;
+};
+
+const checkNames = (program: ClientProgram, sample: ReadonlyMap<string, unknown>): void => {
+	const known = program.inputs.map(({ name }) => name);
+	const missing = known.filter((name) => !sample.has(name));
+	const unknown = [...sample.keys()].filter((name) => !known.includes(name));
+	const quote = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
+	const hint = `The program's inputs are ${quote(known)}.`;
+	if (missing.length > 0) refuse(`the input ${quote(missing)} is missing`, hint);
+	if (unknown.length > 0) refuse(`there is no input ${quote(unknown)}`, hint);
+};
+
+/** head(x), checked: as many elements as the shape says, all finite, all in the range the program was compiled for. */
+const applyHead = (input: InputPacking, data: ArrayLike<number>): Float64Array => {
+	const { name, shape, head } = input;
+	const [low, high] = input.range;
+	const size = shape.reduce((product, d) => product * d, 1);
+	if (data.length !== size)
+		refuse(`the input '${name}' has ${data.length} values, but its shape [${shape.join(', ')}] holds ${size}`);
+	const slack = RANGE_SLACK * (high - low);
+	const values = new Float64Array(size);
+	for (let i = 0; i < size; i++) {
+		const given: unknown = data[i];
+		if (typeof given !== 'number' || !Number.isFinite(given))
+			return refuse(
+				`the input '${name}' is ${String(given)} at ${placeOf(shape, i)}: only finite numbers can be encrypted`,
+			);
+		const value = head === undefined ? given : given * (head.scale[i] as number) + (head.shift[i] as number);
+		if (!(value >= low - slack && value <= high + slack)) {
+			const prepared = head === undefined ? '' : ` (${value} once prepared)`;
+			refuse(
+				`the input '${name}' is ${given}${prepared} at ${placeOf(shape, i)}, outside the range [${low}, ${high}] it was compiled for`,
+				'Scale the data as the model expects them, or compile again with calibration data that cover them.',
+			);
+		}
+		values[i] = value;
+	}
+	return values;
+};
+
+/**
+ * The real slots of every part of every input: packed[input][part], for at most `batch` samples at once.
+ * Throws RefusedError 'input' naming the input, the element, its value, the range and what would help.
+ */
+export const packSamples = (program: ClientProgram, samples: readonly Sample[]): Float64Array[][] => {
+	const { batch, parameters } = program;
+	if (samples.length === 0 || samples.length > batch)
+		refuse(`${samples.length} samples given to a program for 1 to ${batch} at once`);
+	const maps = samples.map(asMap);
+	for (const sample of maps) checkNames(program, sample);
+	return program.inputs.map((input) => {
+		const prepared = maps.map((sample) => applyHead(input, sample.get(input.name) as ArrayLike<number>));
+		return input.parts.map((runs) => pack(runs, prepared, parameters.ringDegree / 2, batch));
+	});
+};

@@ -1,0 +1,130 @@
+import { RefusedError } from './errors.ts';
+import type { CkksParameters, KeyNeeds } from './plan.ts';
+
+/** What CKKS needs to know of a ciphertext to say whether an operation is legal. */
+export type Shape = { readonly level: number; readonly scale: number; readonly size: 2 | 3 };
+export type PlainShape = { readonly level: number; readonly scale: number; readonly zero: boolean };
+
+/** Scales that differ by less, relatively, are the same: the difference is below the noise of any 30-bit scale. */
+export const SCALE_TOLERANCE = 2 ** -30;
+
+export const scalesAgree = (a: number, b: number): boolean => Math.abs(a - b) <= SCALE_TOLERANCE * Math.max(a, b);
+
+const misuse = (message: string): never => {
+	throw new RefusedError('misuse', message, 'This is a defect of the plan: please report it.');
+};
+
+/** A rotation's step as the plan's keys name it: in [0, n). */
+export const normalizeSteps = (steps: number, slots: number): number => ((steps % slots) + slots) % slots;
+
+/**
+ * The legality of CKKS operations, one for all backends: every method returns the shape of the result, or throws
+ * RefusedError 'misuse' saying which levels, scales, sizes or keys are wrong.
+ */
+export class Rules {
+	readonly slots: number;
+	readonly #primes: readonly number[];
+	readonly #bits: readonly number[];
+	readonly #relinearization: boolean;
+	readonly #steps: ReadonlySet<number>;
+
+	constructor({ ringDegree, primes }: CkksParameters, keys: KeyNeeds) {
+		this.slots = ringDegree / 2;
+		this.#primes = primes;
+		let bits = 0;
+		this.#bits = primes.map((prime) => {
+			bits += Math.log2(prime);
+			return bits;
+		});
+		this.#relinearization = keys.relinearization;
+		this.#steps = new Set(keys.steps.map((step) => normalizeSteps(step, this.slots)));
+	}
+
+	/** Levels exist, the scale is positive and below the modulus, and values times scale do not wrap around it. */
+	encode(values: Float64Array, level: number, scale: number): PlainShape {
+		if (values.length !== this.slots) misuse(`${values.length} values given to ${this.slots} slots`);
+		this.#scale(level, scale);
+		let sum = 0;
+		for (let i = 0; i < values.length; i++) sum += Math.abs(values[i] as number);
+		if (!Number.isFinite(sum)) misuse('values to encode are not finite');
+		// No coefficient of the encoded polynomial exceeds the mean magnitude of the slots.
+		const largest = (sum / values.length) * scale;
+		if (largest > 0 && Math.log2(largest) >= this.#modulusBits(level) - 1)
+			misuse(`values of mean magnitude ${sum / values.length} at scale ${scale} exceed the modulus of level ${level}`);
+		return { level, scale, zero: largest < 0.5 };
+	}
+
+	/** a + b or a - b. */
+	sum(a: Shape, b: Shape): Shape {
+		this.#match('ciphertexts', a, b);
+		return { level: a.level, scale: a.scale, size: a.size === 3 || b.size === 3 ? 3 : 2 };
+	}
+
+	addPlain(a: Shape, plain: PlainShape): Shape {
+		this.#match('a ciphertext and a plaintext', a, plain);
+		return a;
+	}
+
+	multiplyPlain(a: Shape, plain: PlainShape): Shape {
+		if (plain.zero) misuse('a plaintext that encodes to zero would make the product transparent');
+		return this.#product('a ciphertext and a plaintext', a, plain, a.size);
+	}
+
+	multiply(a: Shape, b: Shape): Shape {
+		if (a.size !== 2 || b.size !== 2) misuse('a product of size 3 must be relinearized before it is multiplied');
+		return this.#product('ciphertexts', a, b, 3);
+	}
+
+	relinearize(a: Shape): Shape {
+		if (a.size !== 3) misuse('only a product of size 3 is relinearized');
+		if (!this.#relinearization) misuse('the program declares no relinearization key');
+		return { level: a.level, scale: a.scale, size: 2 };
+	}
+
+	rescale(a: Shape): Shape {
+		if (a.level === 0) misuse('no level is left to rescale');
+		const scale = a.scale / (this.#primes[a.level] as number);
+		this.#scale(a.level - 1, scale);
+		return { level: a.level - 1, scale, size: a.size };
+	}
+
+	modSwitch(a: Shape, level: number): Shape {
+		if (level >= a.level) misuse(`cannot switch from level ${a.level} to level ${level}`);
+		this.#scale(level, a.scale);
+		return { level, scale: a.scale, size: a.size };
+	}
+
+	/** Returns the normalised steps. */
+	rotate(a: Shape, steps: number): number {
+		if (a.size !== 2) misuse('a product of size 3 must be relinearized before it is rotated');
+		const normal = normalizeSteps(steps, this.slots);
+		if (normal === 0 || !Number.isInteger(normal)) misuse(`cannot rotate by ${steps} steps`);
+		if (!this.#steps.has(normal)) misuse(`the program declares no key for a rotation by ${steps}`);
+		return normal;
+	}
+
+	#product(what: string, a: Shape, b: { readonly level: number; readonly scale: number }, size: 2 | 3): Shape {
+		if (a.level !== b.level) misuse(`${what} of levels ${a.level} and ${b.level} cannot be multiplied`);
+		const scale = a.scale * b.scale;
+		this.#scale(a.level, scale);
+		return { level: a.level, scale, size };
+	}
+
+	#match(what: string, a: Shape, b: { readonly level: number; readonly scale: number }): void {
+		if (a.level !== b.level) misuse(`${what} of levels ${a.level} and ${b.level} cannot be added`);
+		if (!scalesAgree(a.scale, b.scale)) misuse(`${what} of scales ${a.scale} and ${b.scale} cannot be added`);
+	}
+
+	#scale(level: number, scale: number): void {
+		const bits = this.#modulusBits(level);
+		if (!(scale > 0 && Number.isFinite(scale))) misuse(`${scale} is no scale`);
+		if (Math.floor(Math.log2(scale)) > Math.floor(bits))
+			misuse(
+				`a scale of 2^${Math.log2(scale).toFixed(2)} exceeds the modulus of level ${level} (2^${bits.toFixed(2)})`,
+			);
+	}
+
+	#modulusBits(level: number): number {
+		return this.#bits[level] ?? misuse(`there is no level ${level}`);
+	}
+}

@@ -1,0 +1,52 @@
+import type { Ciphertext } from 'node-seal';
+import { checkCiphertext } from '../codec.ts';
+import { RefusedError } from '../errors.ts';
+import { type Shape, scalesAgree } from '../rules.ts';
+import type { SealContext } from './context.ts';
+import { filled } from './handles.ts';
+
+/** SEAL's object and what the plan knows of it. */
+export type SealCiphertext = { readonly object: Ciphertext; readonly shape: Shape };
+
+/** SEAL takes a plain Uint8Array and no subclass of it (Buffer). */
+export const plainBytes = (bytes: Uint8Array): Uint8Array =>
+	new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Checks bytes from outside and loads them. Throws RefusedError 'message' unless they are of this level and scale. */
+export const loadCiphertext = (
+	context: SealContext,
+	bytes: Uint8Array,
+	level: number,
+	scale: number,
+	what: string,
+): SealCiphertext => {
+	const { seal } = context.module;
+	checkCiphertext(bytes, context.level(level).layout, scale, what);
+	const object = filled(new seal.Ciphertext(), (empty) =>
+		context.module.call(`load ${what}`, () => empty.loadFromArray(context.context, plainBytes(bytes)), 'message'),
+	);
+	return { object, shape: { level, scale, size: 2 } };
+};
+
+/** The bytes of a ciphertext of size 2 at the level and scale that the program declares; the scale is made exact. */
+export const saveCiphertext = (
+	context: SealContext,
+	{ object, shape }: SealCiphertext,
+	level: number,
+	scale: number,
+): Uint8Array => {
+	if (shape.size !== 2 || shape.level !== level || !scalesAgree(shape.scale, scale))
+		throw new RefusedError(
+			'misuse',
+			`a ciphertext of size ${shape.size}, level ${shape.level} and scale ${shape.scale} stands where size 2, level ${level} and scale ${scale} are declared`,
+		);
+	const before = object.scale();
+	return context.module.call('save a ciphertext', () => {
+		object.setScale(scale);
+		try {
+			return object.saveToArray(context.module.seal.ComprModeType.none);
+		} finally {
+			object.setScale(before);
+		}
+	});
+};

@@ -1,0 +1,88 @@
+import type { GaloisKeys, RelinKeys } from 'node-seal';
+import { checkRelinearizationKey, checkRotationKey, keyLength } from '../codec.ts';
+import { RefusedError } from '../errors.ts';
+import { Pacer, type RunOptions } from '../pace.ts';
+import type { CkksParameters, KeyNeeds } from '../plan.ts';
+import { normalizeSteps } from '../rules.ts';
+import { plainBytes } from './ciphertext.ts';
+import type { SealContext } from './context.ts';
+import { filled, Handles } from './handles.ts';
+
+/** One evaluation key of a program. */
+export type KeySlot = { readonly kind: 'relinearization' } | { readonly kind: 'rotation'; readonly steps: number };
+
+/** The evaluation keys in the order in which they are sent: relinearization first, then the steps as the plan lists them. */
+export const keySlots = ({ relinearization, steps }: KeyNeeds): readonly KeySlot[] => [
+	...(relinearization ? [{ kind: 'relinearization' } as const] : []),
+	...steps.map((step) => ({ kind: 'rotation', steps: step }) as const),
+];
+
+/** Bytes of each key as sent, in the same order. */
+export const keyLengths = (
+	{ ringDegree, primes, specialPrime }: CkksParameters,
+	needs: KeyNeeds,
+): readonly number[] => {
+	const level = { ringDegree, primes: [...primes, specialPrime] };
+	return keySlots(needs).map(({ kind }) => keyLength(level, kind === 'rotation' ? ringDegree : 1));
+};
+
+/** The evaluation keys of one key owner inside SEAL: one object for each rotation step, so that none is ever doubled. */
+export class EvaluationKeys {
+	readonly #handles = new Handles();
+	readonly #rotations = new Map<number, GaloisKeys>();
+	#relinearization: RelinKeys | undefined;
+
+	/** Checks and loads keys in the order of `keySlots`. Throws RefusedError 'message' for bytes that are not these keys. */
+	static async load(
+		context: SealContext,
+		needs: KeyNeeds,
+		parts: readonly Uint8Array[],
+		options: RunOptions,
+	): Promise<EvaluationKeys> {
+		const keys = new EvaluationKeys();
+		const pacer = new Pacer('load keys', parts.length, options);
+		try {
+			for (const [i, slot] of keySlots(needs).entries()) {
+				keys.#load(context, slot, parts[i] as Uint8Array);
+				await pacer.pause(i + 1);
+			}
+			return keys;
+		} catch (error) {
+			keys.dispose();
+			throw error;
+		}
+	}
+
+	get relinearization(): RelinKeys {
+		if (this.#relinearization === undefined) throw new RefusedError('keys', 'there is no relinearization key');
+		return this.#relinearization;
+	}
+
+	/** The key of exactly this rotation, steps in [0, n). */
+	rotation(steps: number): GaloisKeys {
+		const keys = this.#rotations.get(steps);
+		if (keys === undefined) throw new RefusedError('keys', `there is no key for a rotation by ${steps}`);
+		return keys;
+	}
+
+	dispose(): void {
+		this.#handles.release();
+		this.#rotations.clear();
+		this.#relinearization = undefined;
+	}
+
+	#load(context: SealContext, slot: KeySlot, bytes: Uint8Array): void {
+		const { seal } = context.module;
+		const what = slot.kind === 'rotation' ? `the key of rotation ${slot.steps}` : 'the relinearization key';
+		const load = (keys: RelinKeys | GaloisKeys): void =>
+			context.module.call(`load ${what}`, () => keys.loadFromArray(context.context, plainBytes(bytes)), 'message');
+		if (slot.kind === 'relinearization') {
+			checkRelinearizationKey(bytes, context.keyLevel, what);
+			this.#relinearization = this.#handles.keep(filled(new seal.RelinKeys(), load));
+			return;
+		}
+		const steps = normalizeSteps(slot.steps, context.rules.slots);
+		checkRotationKey(bytes, context.keyLevel, steps, what);
+		this.#rotations.set(steps, this.#handles.keep(filled(new seal.GaloisKeys(), load)));
+	}
+}

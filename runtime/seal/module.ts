@@ -1,0 +1,147 @@
+import SEAL, { type MainModule } from 'node-seal';
+import { type RefusalCode, RefusedError } from '../errors.ts';
+import { release } from './handles.ts';
+
+/** How the wasm file is found where bundlers rename assets; node-seal finds it itself elsewhere. */
+export type LoadOptions = { readonly locateFile?: ((path: string) => string) | undefined };
+
+/** Reads and restores the stack pointer of the wasm instance. */
+type Stack = { readonly save: () => number; readonly restore: (pointer: number) => void };
+
+const WASM_FILE = 'seal_throws.wasm';
+/** Names of the stack's functions among the exports of node-seal 7.0.0; `stackOf` tests what they do. */
+const STACK_SAVE = '$';
+const STACK_RESTORE = 'Z';
+
+/**
+ * One instance of SEAL. Every call into it goes through `call`, because its errors are no JavaScript errors: they are
+ * WebAssembly.Exceptions, each leaves a hole in a stack of 64 KB, and after one that says "out of memory" the allocator's
+ * lock is still held, so the next allocation would spin for ever.
+ */
+export class SealModule {
+	readonly seal: MainModule;
+	readonly #stack: Stack | undefined;
+	#broken: string | undefined;
+
+	constructor(seal: MainModule, exports: WebAssembly.Exports | undefined) {
+		this.seal = seal;
+		this.#stack = exports === undefined ? undefined : stackOf(seal, exports);
+	}
+
+	/** Is the stack pointer restored after an exception? */
+	get restoresStack(): boolean {
+		return this.#stack !== undefined;
+	}
+
+	/**
+	 * f(). An exception of SEAL becomes RefusedError `code` (or 'memory' when it ran out), saying that it could not do
+	 * `what`; after 'memory' or a crash of the instance, every further call is refused.
+	 */
+	call<T>(what: string, f: () => T, code: RefusalCode = 'misuse'): T {
+		if (this.#broken !== undefined)
+			throw new RefusedError('memory', `cannot ${what}: SEAL failed before (${this.#broken})`, 'Start again.');
+		const pointer = this.#stack?.save();
+		try {
+			return f();
+		} catch (error) {
+			if (error instanceof WebAssembly.RuntimeError) {
+				this.#broken = error.message;
+				throw new RefusedError('memory', `cannot ${what}: SEAL crashed (${error.message})`, 'Start again.');
+			}
+			if (!(error instanceof WebAssembly.Exception)) throw error;
+			const [type, text] = describe(error);
+			free(this.seal, error);
+			if (pointer !== undefined) this.#stack?.restore(pointer);
+			if (!type.includes('bad_alloc')) throw new RefusedError(code, `cannot ${what}: ${text}`);
+			this.#broken = 'out of memory';
+			throw new RefusedError('memory', `cannot ${what}: the 4 GB of WebAssembly are used up`, 'Start again.');
+		}
+	}
+}
+
+/** Type and text of a C++ exception; node-seal puts both into an array called message. */
+const describe = (exception: WebAssembly.Exception): readonly [type: string, text: string] => {
+	const message: unknown = Reflect.get(exception, 'message');
+	if (Array.isArray(message)) return [String(message[0]), String(message[1] ?? message[0])];
+	return ['', 'SEAL threw an exception'];
+};
+
+/** Frees the exception's C++ object, where this build of node-seal can. */
+const free = (seal: MainModule, exception: WebAssembly.Exception): void => {
+	const decrement: unknown = Reflect.get(seal, 'decrementExceptionRefcount');
+	if (typeof decrement === 'function') decrement(exception);
+};
+
+/** The stack functions, if the exports under their names are they: tested on one provoked exception. */
+const stackOf = (seal: MainModule, exports: WebAssembly.Exports): Stack | undefined => {
+	const save: unknown = exports[STACK_SAVE];
+	const restore: unknown = exports[STACK_RESTORE];
+	if (typeof save !== 'function' || typeof restore !== 'function') return undefined;
+	if (save.length !== 0 || restore.length !== 1) return undefined;
+	const before: unknown = save();
+	if (typeof before !== 'number' || before <= 0 || before % 16 !== 0) return undefined;
+	try {
+		// A modulus has at most 61 bits.
+		release(new seal.Modulus(2n ** 62n));
+	} catch (error) {
+		if (error instanceof WebAssembly.Exception) free(seal, error);
+	}
+	const after: unknown = save();
+	if (typeof after !== 'number' || after > before || before - after > 1024) return undefined;
+	restore(before);
+	if (save() !== before) return undefined;
+	return { save: () => Number(save()), restore: (pointer) => void restore(pointer) };
+};
+
+/** Loads an instance of SEAL: about 50 ms. */
+export const loadSeal = async ({ locateFile }: LoadOptions = {}): Promise<SealModule> => {
+	const options = locateFile === undefined ? {} : { locateFile };
+	const compiled = await compileWasm(locateFile);
+	if (compiled !== undefined) {
+		const hooked = await instantiateHooked(compiled, options);
+		if (hooked !== undefined) return hooked;
+	}
+	return new SealModule(await SEAL(options), undefined);
+};
+
+/** An instance whose exports are known. Undefined when it cannot be had this way. */
+const instantiateHooked = (compiled: WebAssembly.Module, options: LoadOptions): Promise<SealModule | undefined> =>
+	new Promise((resolve) => {
+		let exports: WebAssembly.Exports | undefined;
+		const instantiateWasm = (
+			imports: WebAssembly.Imports,
+			done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+		): object => {
+			// SEAL() never settles when this fails, hence the promise around it.
+			WebAssembly.instantiate(compiled, imports).then(
+				(instance) => {
+					exports = instance.exports;
+					done(instance, compiled);
+				},
+				() => resolve(undefined),
+			);
+			return {};
+		};
+		const { locateFile } = options;
+		SEAL({ ...(locateFile === undefined ? {} : { locateFile }), instantiateWasm }).then(
+			(seal) => resolve(new SealModule(seal, exports)),
+			() => resolve(undefined),
+		);
+	});
+
+/** The wasm file of node-seal, compiled; undefined where it cannot be found, as in some bundles without `locateFile`. */
+const compileWasm = async (locateFile: LoadOptions['locateFile']): Promise<WebAssembly.Module | undefined> => {
+	try {
+		const url =
+			locateFile === undefined
+				? new URL(WASM_FILE, import.meta.resolve('node-seal'))
+				: new URL(locateFile(WASM_FILE), globalThis.location?.href ?? import.meta.resolve('node-seal'));
+		const bytes = url.protocol === 'file:' ? await readFile(url) : await (await fetch(url)).arrayBuffer();
+		return await WebAssembly.compile(bytes);
+	} catch {
+		return undefined;
+	}
+};
+
+const readFile = (url: URL): Promise<Uint8Array<ArrayBuffer>> =>
+	globalThis.process.getBuiltinModule('node:fs/promises').readFile(url);

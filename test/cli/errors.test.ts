@@ -1,0 +1,71 @@
+import { CommanderError } from 'commander';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { explain, UsageError } from '../../cli/errors.ts';
+import { readFile } from '../../cli/readFile.ts';
+import { CompileError, InternalError } from '../../compiler/errors.ts';
+import { RefusedError } from '../../runtime/errors.ts';
+
+const thrownBy = (run: () => unknown): unknown => {
+	try {
+		run();
+	} catch (error) {
+		return error;
+	}
+	return undefined;
+};
+
+test('every issue of a model is one paragraph that names node, operator, domain and opset, and the status is 3', () => {
+	const error = new CompileError([
+		{
+			code: 'unsupported',
+			message: 'LSTM is not compiled.',
+			hint: 'Unroll it',
+			node: 'rnn_1',
+			op: 'LSTM',
+			domain: 'ai.onnx',
+			opset: 17,
+		},
+		{ code: 'shape', message: "Node 'fc': the shapes\n do not fit", node: 'fc' },
+	]);
+	assert.equal(explain(error), {
+		status: 3,
+		paragraphs: [
+			"error: LSTM is not compiled (node 'rnn_1', operator ai.onnx.LSTM, opset 17). Unroll it.",
+			"error: Node 'fc': the shapes do not fit.",
+		],
+	});
+});
+
+test('what the runtime refuses is one paragraph with its hint, and the status is 3', () => {
+	assert.equal(explain(new RefusedError('keys', 'a rotation key is missing', 'Send the keys again')), {
+		status: 3,
+		paragraphs: ['error: a rotation key is missing. Send the keys again.'],
+	});
+});
+
+test('wrong usage has status 2 and shows no stack', () => {
+	assert.equal(explain(new UsageError('--degree makes no sense here')), {
+		status: 2,
+		paragraphs: ['error: --degree makes no sense here.'],
+	});
+	assert.is(explain(new CommanderError(1, 'commander.unknownOption', 'unknown')).status, 2);
+	assert.is(explain(new CommanderError(0, 'commander.helpDisplayed', 'help')).status, 0);
+});
+
+test('a file that cannot be read is one paragraph with its path, and the status is 3', () => {
+	const missing = explain(thrownBy(() => readFile('/nowhere/at/all.npy')));
+	assert.equal(missing, { status: 3, paragraphs: ['error: /nowhere/at/all.npy does not exist.'] });
+	assert.equal(explain(thrownBy(() => readFile('/'))).paragraphs, ['error: / is a folder, not a file.']);
+});
+
+test('everything else is a defect of ours with a stack and a request to report', () => {
+	const defect = explain(new InternalError('rescale', 'level below zero'));
+	assert.is(defect.status, 1);
+	assert.match(defect.paragraphs.join('\n'), /report/);
+	assert.match(defect.paragraphs.join('\n'), /rescale: level below zero[\s\S]* at /);
+	for (const thrown of [new TypeError('x is undefined'), 'a string', undefined, { some: 'object' }])
+		assert.is(explain(thrown).status, 1);
+});
+
+test.run();

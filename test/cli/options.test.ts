@@ -1,0 +1,55 @@
+import { Command } from 'commander';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { addCompileOptions, addEvaluationOptions, addOutputOptions } from '../../cli/options.ts';
+
+const parse = (...args: readonly string[]): Record<string, unknown> => {
+	const command = new Command().exitOverride().configureOutput({ writeErr: () => {} });
+	addOutputOptions(addCompileOptions(addEvaluationOptions(command)));
+	return command.parse(args, { from: 'user' }).opts();
+};
+
+test('nothing but the evaluation has defaults, so that what was asked for can be told from what was not', () => {
+	assert.equal(parse(), { backend: 'seal', threads: 1 });
+});
+
+test('options become values of their own types', () => {
+	const given = parse(
+		...['--input-range', '-1,2.5', '--batch', '8', '--precision', '12.5', '--security', '192', '--degree', '7'],
+		...['--outputs', 'a, b', '--set', 'n=4', '--set', 'seq=16', '--calibrate', 'x=a.npy', '--calibrate', 'b.npz'],
+		...['--optimize', 'keys', '--backend', 'clear', '--threads', '3', '--json', '--quiet'],
+	);
+	assert.equal(given, {
+		...{ inputRange: [-1, 2.5], batch: 8, precision: 12.5, security: '192', degree: 7 },
+		...{ outputs: ['a', 'b'], set: [['n', 4], ['seq', 16]], calibrate: ['x=a.npy', 'b.npz'] }, // biome-ignore format: pairs
+		...{ optimize: 'keys', backend: 'clear', threads: 3, json: true, quiet: true },
+	});
+});
+
+test('values that make no sense are refused', () => {
+	const wrong: readonly (readonly string[])[] = [
+		['--input-range', '1'],
+		['--input-range', '1,-1'],
+		['--input-range', 'a,b'],
+		['--input-range', '1,2,3'],
+		['--batch', '3'],
+		['--batch', '0'],
+		['--batch', '1e3'],
+		['--precision', 'many'],
+		['--precision', ''],
+		['--security', '100'],
+		['--optimize', 'speed'],
+		['--outputs', 'a,,b'],
+		['--set', 'n'],
+		['--set', 'n=-1'],
+		['--set', '=4'],
+		['--degree', '1'],
+		['--degree', '2.5'],
+		['--threads', '0'],
+		['--backend', 'magic'],
+		['--no-such-option'],
+	];
+	for (const args of wrong) assert.throws(() => parse(...args), /./, args.join(' '));
+});
+
+test.run();

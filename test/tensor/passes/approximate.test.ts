@@ -1,0 +1,208 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CompileError } from '../../../compiler/errors.ts';
+import { leastSquares } from '../../../compiler/numeric/fit.ts';
+import { argMax, evaluate } from '../../../compiler/tensor/evaluate.ts';
+import type { Activation, BodyKind, Graph } from '../../../compiler/tensor/graph.ts';
+import { approximate } from '../../../compiler/tensor/passes/approximate.ts';
+import type { Tail } from '../../../compiler/tensor/passes/split.ts';
+import { inputBounds } from '../../../compiler/tensor/ranges.ts';
+import { verify } from '../../../compiler/tensor/verify.ts';
+import { dense, Sketch } from '../graphs.ts';
+
+/** Numbers in [-1, 1) that look random: the bits of the index and stream, mixed by multiplications. */
+const scattered = (index: number, stream: number): number => {
+	let bits = Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(stream + 1, 0x85ebca6b);
+	bits = Math.imul(bits ^ (bits >>> 15), 0x2c1b3c6d);
+	bits = Math.imul(bits ^ (bits >>> 12), 0x297a2d39);
+	return ((bits ^ (bits >>> 15)) >>> 0) / 2 ** 31 - 1;
+};
+const weights = (rows: number, columns: number, stream: number): readonly (readonly number[])[] =>
+	Array.from({ length: rows }, (_, i) =>
+		Array.from({ length: columns }, (_, j) => (2 * scattered(i * columns + j, stream)) / Math.sqrt(columns)),
+	);
+const samplesOf = (count: number, size: number): Map<string, Float64Array[]> =>
+	new Map([
+		[
+			'x',
+			Array.from({ length: count }, (_, s) =>
+				Float64Array.from({ length: size }, (_, i) => scattered(s * size + i, 40)),
+			),
+		],
+	]);
+
+/** Two hidden layers of 16 with the activation, then a layer of the given weights (random ones by default). */
+const perceptron = (fn: Activation, outputs: number, last = weights(outputs, 16, 3)): Graph<BodyKind> => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [8]);
+	const a = sketch.affine([{ x, matrix: dense(weights(16, 8, 1)) }], [16]);
+	const b = sketch.activation(a, fn, [16]);
+	const c = sketch.affine([{ x: b, matrix: dense(weights(16, 16, 2)) }], [16]);
+	const d = sketch.activation(c, fn, [16]);
+	const y = sketch.affine([{ x: d, matrix: dense(last) }], [outputs]);
+	return sketch.graph({ y: [y, [outputs]] }) as Graph<BodyKind>;
+};
+/** Samples around four centers, and the perceptron whose last layer is trained by least squares to tell them apart. */
+const classifier = (fn: Activation, count: number) => {
+	const centers = weights(4, 8, 50);
+	const rows = Array.from({ length: count }, (_, s) =>
+		Float64Array.from(centers[s % 4] ?? [], (c, i) => 1.2 * c + 0.2 * scattered(s * 8 + i, 51)),
+	);
+	const identity16 = Array.from({ length: 16 }, (_, i) => Array.from({ length: 16 }, (_, j) => (i === j ? 1 : 0)));
+	const hidden = perceptron(fn, 16, identity16);
+	const features = rows.flatMap((x) => [...(evaluate(hidden, new Map([['x', x]])).get('y') ?? [])]);
+	const last = [0, 1, 2, 3].map((label) => {
+		const target = Float64Array.from(rows, (_, s) => (s % 4 === label ? 1 : -1));
+		return leastSquares(Float64Array.from(features), target, 16);
+	});
+	return { graph: perceptron(fn, 4, last), samples: new Map([['x', rows]]) };
+};
+const inputs = new Map([['x', inputBounds([8], [-1, 1])]]);
+const softmax = new Map<string, Tail>([['y', [{ op: 'softmax', axis: 0 }]]]);
+const none = new Map<string, Tail>([['y', []]]);
+
+test('a classifier keeps its decisions on the calibration samples, as reported', () => {
+	const { graph, samples } = classifier('relu', 200);
+	const { graph: result, report } = approximate(graph, { samples, inputs, tails: softmax });
+	verify(result);
+	const rows = samples.get('x') ?? [];
+	const label = (g: Graph, x: Float64Array): number => argMax(evaluate(g, new Map([['x', x]])).get('y') ?? []);
+	const equal = rows.filter((x) => label(graph, x) === label(result, x)).length / rows.length;
+	assert.ok(equal >= 0.995);
+	assert.ok(Math.max(...report.activations.map(({ degree }) => degree)) <= 8);
+	assert.ok(Math.abs((report.agreement?.decisions ?? 0) - equal) < 1e-12);
+	assert.is(report.samples, 200);
+	assert.equal(report.warnings, []);
+	assert.equal(
+		report.activations.map(({ fn, source }) => `${fn} ${source}`),
+		['relu calibration', 'relu calibration'],
+	);
+});
+
+test('an output that is a value is met to 2 %, and the search stops at the smallest degree that does', () => {
+	const graph = perceptron('tanh', 1);
+	const samples = samplesOf(100, 8);
+	const errorAt = (degree?: number): number => {
+		const { graph: result } = approximate(graph, { samples, inputs, tails: none, degree });
+		const rows = (samples.get('x') ?? []).map((x) => new Map([['x', x]]));
+		const exact = rows.map((x) => evaluate(graph, x).get('y')?.[0] as number);
+		const other = rows.map((x) => evaluate(result, x).get('y')?.[0] as number);
+		const mean = exact.reduce((a, b) => a + b, 0) / exact.length;
+		const rms = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+		return rms(exact.map((v, i) => v - (other[i] as number))) / rms(exact.map((v) => v - mean));
+	};
+	const { report } = approximate(graph, { samples, inputs, tails: none });
+	const degree = Math.max(...report.activations.map((fit) => fit.degree));
+	assert.ok(errorAt() <= 0.02);
+	assert.ok(Math.abs((report.agreement?.relativeErrors.get('y') ?? 9) - errorAt()) < 1e-12);
+	for (const smaller of [2, 3, 4, 5, 7].filter((d) => d < degree)) assert.ok(errorAt(smaller) > 0.02, `${smaller}`);
+});
+
+test('calibrated intervals hold all values that reach the activation, with 10 % to spare', () => {
+	const graph = perceptron('gelu', 3);
+	const samples = samplesOf(64, 8);
+	const { report } = approximate(graph, { samples, inputs, tails: none, degree: 3 });
+	let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+	for (const x of samples.get('x') ?? [])
+		for (const row of weights(16, 8, 1)) {
+			const v = row.reduce((sum, w, i) => sum + w * (x[i] as number), 0);
+			[low, high] = [Math.min(low, v), Math.max(high, v)];
+		}
+	const [from, to] = report.activations[0]?.interval ?? [0, 0];
+	assert.ok(Math.abs(from - (low - 0.1 * (high - low))) < 1e-9);
+	assert.ok(Math.abs(to - (high + 0.1 * (high - low))) < 1e-9);
+});
+
+test('reported errors are those of the polynomial in the graph', () => {
+	const { graph, report } = approximate(perceptron('silu', 2), { samples: samplesOf(64, 8), inputs, tails: none });
+	const node = graph.nodes.find(({ kind }) => kind === 'polynomial');
+	const fit = report.activations[0];
+	assert.ok(node?.kind === 'polynomial' && fit !== undefined);
+	if (node?.kind !== 'polynomial' || fit === undefined) return;
+	const { center, radius, coefficients } = node.series;
+	let largest = 0;
+	for (let i = 0; i <= 5000; i++) {
+		const t = (2 * i) / 5000 - 1;
+		const x = center + radius * t;
+		const value = coefficients.reduce((sum, c, k) => sum + c * Math.cos(k * Math.acos(t)), 0);
+		largest = Math.max(largest, Math.abs(value - x / (1 + Math.exp(-x))));
+	}
+	assert.ok(Math.abs(fit.maxError / largest - 1) < 0.01);
+	assert.ok(fit.rmsError > 0 && fit.rmsError < fit.maxError);
+});
+
+test('thin calibration and unreachable accuracy are warned about', () => {
+	const { report } = approximate(perceptron('relu', 1), { samples: samplesOf(5, 8), inputs, tails: none, degree: 2 });
+	assert.is(report.warnings.length, 2);
+	assert.match(report.warnings[0] as string, /only 5 calibration samples/);
+	assert.match(report.warnings[1] as string, /less than asked for/);
+});
+
+test('without calibration the fit is uniform to 1 % of the range over the propagated interval', () => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [2]);
+	const scaled = sketch.affine(
+		[
+			{
+				x,
+				matrix: dense([
+					[3, -2],
+					[0, 1],
+				]),
+			},
+		],
+		[2],
+	);
+	const y = sketch.activation(scaled, 'sigmoid', [2]);
+	const graph = sketch.graph({ y: [y, [2]] }) as Graph<BodyKind>;
+	const bounds = new Map([['x', inputBounds([2], [-1, 1])]]);
+	const { graph: result, report } = approximate(graph, { inputs: bounds, tails: none });
+	verify(result);
+	const fit = report.activations[0];
+	assert.equal(fit?.interval, [-5, 5]);
+	assert.is(fit?.source, 'propagated');
+	assert.is(report.warnings.length, 1);
+	assert.match(report.warnings[0] as string, /no calibration data/);
+	for (let i = -20; i <= 20; i++) {
+		const sample = new Map([['x', Float64Array.of(i / 20, -i / 20)]]);
+		const exact = 1 / (1 + Math.exp(-i / 4));
+		assert.ok(Math.abs((evaluate(result, sample).get('y')?.[0] ?? 9) - exact) <= 0.01);
+	}
+	const wide = new Map([['x', inputBounds([2], [-1000, 1000])]]);
+	const far = approximate(graph, { inputs: wide, tails: none }).report;
+	assert.is(far.activations[0]?.degree, 31);
+	assert.match(far.warnings[1] as string, /even at degree 31: give calibration data/);
+});
+
+test('a graph without activations passes through, and nothing is reported', () => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [2]);
+	const { graph, report } = approximate(sketch.graph({ y: [sketch.multiply(x, x, [2]), [2]] }) as Graph<BodyKind>, {
+		inputs,
+		tails: none,
+	});
+	assert.is(graph.nodes.length, 2);
+	assert.equal(report, { activations: [], samples: 0, warnings: [] });
+});
+
+test('impossible degrees and calibration data are refused', () => {
+	const graph = perceptron('relu', 2);
+	const refused = (code: string, run: () => unknown): void =>
+		assert.throws(run, (error: unknown) => error instanceof CompileError && error.issues[0]?.code === code, code);
+	for (const degree of [0, 2.5, 64, Number.NaN])
+		refused('option', () => approximate(graph, { inputs, tails: none, degree }));
+	for (const samples of [
+		new Map(),
+		samplesOf(0, 8),
+		samplesOf(3, 7),
+		new Map([['x', [new Float64Array(8).fill(Number.NaN)]]]),
+	])
+		refused('calibration', () => approximate(graph, { inputs, tails: none, samples }));
+});
+
+test('the same model and data give the same polynomials twice', () => {
+	const run = () => approximate(perceptron('relu', 4), { samples: samplesOf(40, 8), inputs, tails: softmax });
+	assert.equal(run().graph.nodes, run().graph.nodes);
+});
+
+test.run();
