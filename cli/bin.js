@@ -55,6 +55,11 @@ function findNewer() {
 /** The sources when this is the repository, the built modules when it is an installed package. */
 function start() {
 	process.removeAllListeners('warning');
+	// A reader that stops early (`| head`) is no error.
+	process.stdout.on('error', (error) => {
+		if (error.code === 'EPIPE') process.exit(0);
+		throw error;
+	});
 	return import('node:fs').then((fs) => {
 		const source = new URL('./main.ts', import.meta.url);
 		const built = new URL('../dist/cli/main.js', import.meta.url);

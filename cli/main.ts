@@ -22,11 +22,6 @@ const build = (): Command => {
 
 /** Runs one command line; the only place that sets the exit status. */
 export const main = async (argv: readonly string[]): Promise<void> => {
-	// A reader that stops early (`| head`) is no error.
-	process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-		if (error.code === 'EPIPE') process.exit(0);
-		throw error;
-	});
 	const program = build();
 	try {
 		if (argv.length <= 2) program.help({ error: true });

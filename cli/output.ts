@@ -44,7 +44,7 @@ const makeProgress = (quiet: boolean): { listener: ProgressListener; settle: () 
 			return;
 		}
 		const format = '{stage} {bar} {percentage}%  {value}/{total}  {eta_formatted} left';
-		const options = { format, stream: process.stderr, barsize: 30, etaBuffer: 20, gracefulExit: false };
+		const options = { format, stream: process.stderr, barsize: 30, etaBuffer: 20, gracefulExit: false, linewrap: true };
 		bar = new SingleBar({ ...options, barCompleteChar: '█', barIncompleteChar: '░', clearOnComplete: true });
 		bar.start(progress.total, progress.done, { stage: stage.padEnd(18) });
 	};

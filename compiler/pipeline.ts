@@ -14,6 +14,7 @@ import { choosePacking, type Packing } from './packing/choose.ts';
 import { type Lowered, lower } from './packing/lower.ts';
 import { type Ir, PassRunner } from './pass.ts';
 import { type InputKnowledge, slotValues } from './ranges.ts';
+import { depthOf as slotDepth } from './slots/depths.ts';
 import * as slots from './slots/text.ts';
 import { verify as verifySlots } from './slots/verify.ts';
 import { depthOf } from './tensor/depth.ts';
@@ -36,6 +37,8 @@ export type Stages = {
 	readonly packing: Packing;
 	readonly lowered: Lowered;
 	readonly solution: Solution;
+	/** Products on the longest path. */
+	readonly depth: number;
 	readonly program: Program;
 };
 
@@ -96,7 +99,17 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		if (solution === undefined) continue;
 		const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
 		const program = programOf(imported.name, solution.circuit, ends);
-		return { imported, split: parts, approximated, core, knowledge, ...packed, solution, program };
+		return {
+			imported,
+			split: parts,
+			approximated,
+			core,
+			knowledge,
+			...packed,
+			solution,
+			depth: slotDepth(packed.lowered.circuit),
+			program,
+		};
 	}
 	return refuse({
 		code: 'parameters',

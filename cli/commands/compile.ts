@@ -15,7 +15,7 @@ const compileTo = (path: string, given: Arguments): void => {
 	const { compiled, compileMs } = compileModel(readModel(path), given, output);
 	const files = new Map(writeBuild(compiled)).set('report.html', reportHtml(compiled.report));
 	writeFiles(given.output, files);
-	for (const warning of compiled.report.warnings) output.warn(`Warning: ${warning}`);
+	for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
 	output.result(
 		{
 			directory: given.output,

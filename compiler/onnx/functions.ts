@@ -7,7 +7,7 @@ import { type AttributeProto, type FunctionProto, integerOf, type Model, type No
 const MAX_CALLS = 32;
 const MAX_NODES = 2 ** 18;
 
-export const opNodeOf = (node: NodeProto): OpNode => ({
+const opNodeOf = (node: NodeProto): OpNode => ({
 	name: node.name ?? '',
 	op: node.opType ?? '',
 	domain: domainOf(node.domain),

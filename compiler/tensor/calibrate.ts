@@ -7,7 +7,7 @@ import { type Graph, sizeOf } from './graph.ts';
 export type Magnitude = { readonly max: number; readonly rms: number };
 
 /** The inputs of sample i, by name. */
-const sampleAt = (samples: Samples, i: number): Map<string, Float64Array> =>
+export const sampleAt = (samples: Samples, i: number): Map<string, Float64Array> =>
 	new Map([...samples].map(([name, values]) => [name, values[i] as Float64Array]));
 
 /** How many samples there are; 0 when there is no input. */

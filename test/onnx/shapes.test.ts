@@ -1,7 +1,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { buildModel, issuesOfModel, modelOf, node, randomNumbers, type TensorSpec } from '../support/onnx.ts';
+import {
+	buildModel,
+	issuesOfModel,
+	modelOf,
+	type NodeSpec,
+	node,
+	randomNumbers,
+	type TensorSpec,
+} from '../support/onnx.ts';
 
 test('an open first dimension is 1 unless it is set', () => {
 	for (const dimension of ['batch', 0]) {
@@ -57,6 +65,27 @@ test('a linear map beyond the cap is refused before it is built', () => {
 		initializers: new Map([['w', { shape: [8, 64, 7, 7], data: randomNumbers(1, 8 * 64 * 49) }]]),
 	});
 	assert.is(issuesOfModel(spec)[0]?.code, 'size');
+});
+
+test('absurd sizes are refused before anything of that size is made', () => {
+	const huge: readonly (readonly [NodeSpec, readonly number[]])[] = [
+		[node('Pad', ['x', 'ints'], ['y']), [0, 2 ** 40, 0, 0]],
+		[node('Pad', ['x', 'ints'], ['y']), [2 ** 20, 2 ** 20, 0, 0]],
+		[node('Expand', ['x', 'ints'], ['y']), [2 ** 50, 1, 2]],
+		[node('Expand', ['x', 'ints'], ['y']), [2 ** 20, 2 ** 20, 1, 1]],
+		[node('AveragePool', ['x'], ['y'], { attributes: { kernel_shape: [1], pads: [2 ** 40, 0] } }), []],
+		[node('AveragePool', ['x'], ['y'], { attributes: { kernel_shape: [2 ** 30], pads: [2 ** 31, 0] } }), []],
+	];
+	for (const [node, ints] of huge) {
+		const initializers = new Map<string, TensorSpec>([['ints', { shape: [ints.length], data: ints, type: 'INT64' }]]);
+		const inputs = [{ name: 'x', shape: node.op === 'AveragePool' ? [1, 1, 2] : [1, 2] }];
+		const issues = issuesOfModel(modelOf([node], { initializers, inputs }));
+		assert.equal(
+			issues.map(({ code }) => code),
+			['size'],
+			issues[0]?.message,
+		);
+	}
 });
 
 test('a linear map that is not finite is refused', () => {

@@ -93,18 +93,16 @@ test('a value is disposed after its last use, even when its register is written 
 			chain(1, 0),
 			chain(2, 1),
 			chain(3, 2),
+			{ op: 'output', a: 3, output: 1, part: 0 },
 			chain(0, 3),
 			chain(1, 0),
 			{ op: 'output', a: 1, output: 0, part: 0 },
 		],
 	});
 	const { backend, executor, ports } = setUp(program);
-	let live = Number.NaN;
-	const store: typeof ports.store = () => {
-		live = backend.live;
-	};
-	executor.runSync({ ...ports, store });
-	assert.is(live, 1);
+	const live: number[] = [];
+	executor.runSync({ ...ports, store: () => void live.push(backend.live) });
+	assert.equal(live, [1, 1]);
 });
 
 test('a register that is read before it is written is a broken program', () => {

@@ -29,7 +29,7 @@ export type NodeSpec = {
 	readonly name?: string;
 	readonly domain?: string;
 };
-export type InputSpec = {
+type InputSpec = {
 	readonly name: string;
 	/** A string is a symbolic dimension. */
 	readonly shape: readonly (number | string)[];

@@ -1,4 +1,5 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
+import { checkSize } from '../../tensor/maps/rows.ts';
 import { broadcastShape, broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
 import { attributesOf, axisOf, type Call, operand, type Run } from '../call.ts';
 import {
@@ -17,9 +18,13 @@ import {
 	type Value,
 } from '../value.ts';
 
-const commonShape = (a: Value, b: Value): Shape =>
-	broadcastShape(a.shape, b.shape) ??
-	misshapen(`Operands of shapes [${a.shape}] and [${b.shape}] do not broadcast together.`);
+const commonShape = (a: Value, b: Value): Shape => {
+	const shape = broadcastShape(a.shape, b.shape);
+	if (shape === undefined)
+		return misshapen(`Operands of shapes [${a.shape}] and [${b.shape}] do not broadcast together.`);
+	checkSize(sizeOf(shape));
+	return shape;
+};
 
 /** The term factors * broadcast(value). */
 const broadcastTerm = (value: Value, shape: Shape, factors: ArrayLike<number>) => ({

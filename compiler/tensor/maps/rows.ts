@@ -4,6 +4,15 @@ import type { SparseMatrix } from '../sparse.ts';
 /** More entries than this are refused: 12 bytes each, and every pass that follows copies them. */
 export const MAX_ENTRIES = 2 ** 26;
 
+/** Errors: 'size' when a tensor would have more than MAX_ENTRIES elements; asked before anything of that size exists. */
+export const checkSize = (elements: number): void => {
+	if (!(elements <= MAX_ENTRIES))
+		refuse({
+			code: 'size',
+			message: `This operation makes a tensor or an axis of ${elements} elements; at most ${MAX_ENTRIES} are compiled.`,
+		});
+};
+
 /**
  * Writes a sparse matrix row by row into arrays allocated once; columns of a row must come in ascending order. Zeros are
  * dropped. `capacity` bounds the number of entries. Errors: 'size' when it is beyond MAX_ENTRIES.

@@ -1,6 +1,6 @@
 import type { Shape } from '../graph.ts';
 import type { SparseMatrix } from '../sparse.ts';
-import { RowWriter } from './rows.ts';
+import { checkSize, RowWriter } from './rows.ts';
 
 /**
  * Movements of data: y[i] = x[source[i]], zero where the source is -1. Transpositions, slices, broadcasts, paddings and
@@ -23,11 +23,14 @@ export const stridesOf = (shape: Shape): readonly number[] => {
 };
 
 /** `count` indices from `start` in steps of `step`. */
-export const range = (count: number, start = 0, step = 1): readonly number[] =>
-	Array.from({ length: count }, (_, i) => start + i * step);
+export const range = (count: number, start = 0, step = 1): readonly number[] => {
+	checkSize(count);
+	return Array.from({ length: count }, (_, i) => start + i * step);
+};
 
 /** source[i_0, i_1, ...] = sum_d stride_d * indices_d[i_d], row-major; -1 as soon as one index is -1. */
 export const crossSource = (axes: readonly Axis[]): Source => {
+	checkSize(axes.reduce((product, { indices }) => product * indices.length, 1));
 	let source = Int32Array.of(0);
 	for (const { stride, indices } of axes) {
 		const next = new Int32Array(source.length * indices.length);

@@ -1,5 +1,6 @@
 import { refuse } from '../../errors.ts';
 import { type Shape, sizeOf } from '../graph.ts';
+import { checkSize } from './rows.ts';
 
 /** A window that slides over the spatial axes of an input; every list has one entry per spatial axis. */
 export type Window = {
@@ -59,6 +60,7 @@ export const windowOf = (request: WindowRequest): Window => {
 	const output = axes.map((axis) => axis.output);
 	if (output.some((size) => size < 1))
 		refuse({ code: 'shape', message: `A window of [${kernel}] does not fit into the padded input of [${input}].` });
+	checkSize(sizeOf(output) * sizeOf(kernel));
 	const before = axes.map((axis) => axis.before);
 	const after = axes.map((axis) => axis.after);
 	return { input, output, kernel, strides, dilations, before, after };

@@ -1,0 +1,74 @@
+import type { Program } from '../runtime/plan.ts';
+import { applyTail, type Tensor } from '../runtime/tail.ts';
+import { CompileError } from './errors.ts';
+import type { CompileContext, CompileOptions } from './options.ts';
+import { PASSES, runPipeline, type Stages } from './pipeline.ts';
+import { type Report, reportOf } from './report.ts';
+import { evaluate } from './tensor/evaluate.ts';
+import { applyHead } from './tensor/passes/split.ts';
+
+export type { Program } from '../runtime/plan.ts';
+export { writeBuild } from './codegen/index.ts';
+export { CompileError, InternalError, type Issue } from './errors.ts';
+export { supportedOps } from './onnx/ops/index.ts';
+export type { CompileContext, CompileOptions, Objective, Samples } from './options.ts';
+export type { Report } from './report.ts';
+
+/** A compiled model. */
+export type Compiled = {
+	readonly program: Program;
+	readonly report: Report;
+	/** Everything the model went through, for tests and inspection. */
+	readonly stages: Stages;
+	/** The model itself in float64, activations exact, tail applied: what the encrypted run is compared with. Inputs row-major by name. */
+	readonly clear: (inputs: ReadonlyMap<string, Float64Array>) => ReadonlyMap<string, Tensor>;
+};
+
+/**
+ * Compiles an ONNX model into a program on encrypted data. Deterministic: same bytes and options, same program.
+ * Throws CompileError with every issue found: a broken file, unsupported operators (all at once), shapes that are not static,
+ * calibration that does not fit, options out of range, or no parameters that hold the circuit.
+ */
+export const compile = (model: Uint8Array, options: CompileOptions = {}, context: CompileContext = {}): Compiled => {
+	checkOptions(options);
+	const stages = runPipeline(model, options, context);
+	return {
+		program: stages.program,
+		report: reportOf(stages, options),
+		stages,
+		clear: (inputs) => clearRun(stages, inputs),
+	};
+};
+
+/** Names of the passes, in the order they run. */
+export const passNames = (): readonly string[] => PASSES;
+
+const clearRun = (
+	{ split, imported }: Stages,
+	inputs: ReadonlyMap<string, Float64Array>,
+): ReadonlyMap<string, Tensor> => {
+	const prepared = new Map([...inputs].map(([name, x]) => [name, applyHead(split.heads.get(name), x)]));
+	const results = evaluate(split.body, prepared);
+	return new Map(
+		split.body.outputs.map(({ name, shape }) => {
+			const raw = { shape, data: results.get(name) as Float64Array };
+			const { data } = applyTail(raw, split.tails.get(name) ?? []);
+			return [name, { shape: imported.graph.outputs.find((output) => output.name === name)?.shape ?? shape, data }];
+		}),
+	);
+};
+
+const checkOptions = ({ batch, precision, inputRange }: CompileOptions): void => {
+	const complain = (message: string): never => {
+		throw new CompileError([{ code: 'option', message }]);
+	};
+	if (batch !== undefined && !(Number.isInteger(Math.log2(batch)) && batch >= 1 && batch <= 16384))
+		complain(`A batch of ${batch} is not a power of two from 1 to 16384.`);
+	if (precision !== undefined && !(precision >= 1 && precision <= 40))
+		complain(`A precision of ${precision} bits is not between 1 and 40.`);
+	if (
+		inputRange !== undefined &&
+		!(Number.isFinite(inputRange[0]) && inputRange[0] < inputRange[1] && Number.isFinite(inputRange[1]))
+	)
+		complain(`The input range [${inputRange.join(', ')}] is not an interval.`);
+};

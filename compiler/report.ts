@@ -1,0 +1,191 @@
+import { totalBits } from './ckks/chain.ts';
+import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
+import { estimateMilliseconds } from './ckks/cost.ts';
+import { BOUND_DEVIATIONS, noiseOf } from './ckks/noise.ts';
+import { keyBytes } from './codegen/program.ts';
+import { ciphertextBytes } from './codegen/registers.ts';
+import type { CompileOptions } from './options.ts';
+import { describe } from './packing/layout.ts';
+import type { Stages } from './pipeline.ts';
+import { slotValues } from './ranges.ts';
+import type { Shape } from './tensor/graph.ts';
+import type { ActivationFit } from './tensor/passes/approximate.ts';
+
+type NamedShape = { readonly name: string; readonly shape: Shape };
+
+/** One layer of the model, by the node it comes from. */
+export type LayerReport = {
+	readonly origin: string;
+	/** The families of kernels that compute it, or what else it is. */
+	readonly kind: string;
+	/** Where its result lies, in words. */
+	readonly layoutText: string;
+	readonly rotations: number;
+	readonly plainProducts: number;
+	readonly products: number;
+	/** Level of its result. */
+	readonly level: number;
+	/** Predicted precision of its result: log2(largest value / error bound). */
+	readonly bits: number;
+	/** Predicted time. */
+	readonly milliseconds: number;
+};
+
+/** What was decided and why, as plain JSON: build/report.json. Bytes are bytes, times milliseconds of one thread. */
+export type Report = {
+	readonly model: {
+		readonly name: string;
+		readonly inputs: readonly NamedShape[];
+		readonly outputs: readonly NamedShape[];
+	};
+	readonly fingerprint: string;
+	readonly parameters: {
+		readonly ringDegree: number;
+		/** log2(QP), the special prime included. */
+		readonly logQ: number;
+		/** Bits of each prime, level 0 first, the special prime last. */
+		readonly primes: readonly number[];
+		readonly securityBits: number;
+		readonly slots: number;
+		readonly batch: number;
+		/** Level of fresh ciphertexts. */
+		readonly level: number;
+	};
+	readonly counts: {
+		readonly rotations: number;
+		readonly relinearizations: number;
+		readonly plainProducts: number;
+		readonly products: number;
+		readonly rescales: number;
+		readonly depth: number;
+	};
+	readonly keys: { readonly count: number; readonly bytes: number; readonly steps: readonly number[] };
+	readonly memory: {
+		readonly ciphertexts: number;
+		readonly keys: number;
+		readonly constants: number;
+		readonly total: number;
+	};
+	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
+	readonly predicted: { readonly bits: number; readonly error: number; readonly evaluateMs: number };
+	readonly layers: readonly LayerReport[];
+	readonly activations: readonly ActivationFit[];
+	/** Part of the calibration samples whose decisions the polynomials keep. */
+	readonly agreement: number | undefined;
+	readonly range: {
+		readonly source: string;
+		readonly inputs: readonly { readonly name: string; readonly low: number; readonly high: number }[];
+	};
+	readonly warnings: readonly string[];
+};
+
+export const reportOf = (stages: Stages, options: CompileOptions): Report => {
+	const { imported, program, solution, approximated, knowledge } = stages;
+	const { circuit } = solution;
+	const { parameters } = circuit;
+	const count = (kind: Kind): number => circuit.ops.filter((op) => op.kind === kind).length;
+	const keyCount = program.server.keys.steps.length + (program.server.keys.relinearization ? 1 : 0);
+	const { memory } = program.server;
+	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
+	return {
+		model: {
+			name: imported.name,
+			inputs: imported.inputs.map(({ name, shape }) => ({ name, shape })),
+			outputs: program.client.outputs.map(({ name, shape }) => ({ name, shape })),
+		},
+		fingerprint: program.client.fingerprint,
+		parameters: {
+			ringDegree: parameters.ringDegree,
+			logQ: rounded(totalBits(parameters)),
+			primes: [...parameters.primes, parameters.specialPrime].map((prime) => rounded(Math.log2(prime))),
+			securityBits: parameters.security,
+			slots: parameters.ringDegree / 2,
+			batch: program.client.batch,
+			level: Math.max(...program.client.inputs.map(({ level }) => level)),
+		},
+		counts: {
+			rotations: count('rotate'),
+			relinearizations: count('relinearize'),
+			plainProducts: count('multiplyPlain'),
+			products: count('multiply'),
+			rescales: count('rescale'),
+			depth: stages.depth,
+		},
+		keys: { count: keyCount, bytes: keyCount * keyBytes(circuit), steps: program.server.keys.steps },
+		memory: { ...memory, total: memory.ciphertexts + memory.keys + memory.constants },
+		traffic: {
+			uploadBytes: trafficOf(program.client.inputs, parameters.ringDegree),
+			downloadBytes: trafficOf(program.client.outputs, parameters.ringDegree),
+		},
+		predicted: {
+			bits: rounded(solution.bits),
+			error: Math.max(...solution.outputs.map(({ error }) => error)),
+			evaluateMs: Math.round(estimateMilliseconds(circuit)),
+		},
+		layers: layersOf(stages),
+		activations: approximated.report.activations,
+		agreement: approximated.report.agreement?.decisions,
+		range: {
+			source,
+			inputs: program.client.inputs.map(({ name, range: [low, high] }) => ({ name, low, high })),
+		},
+		warnings: [...approximated.report.warnings, ...rangeWarnings(stages)],
+	};
+};
+
+const rounded = (bits: number): number => Number(bits.toFixed(2));
+
+const trafficOf = (
+	ends: readonly { readonly parts: readonly unknown[]; readonly level: number }[],
+	ringDegree: number,
+): number => ends.reduce((bytes, { parts, level }) => bytes + parts.length * ciphertextBytes(ringDegree, level, 2), 0);
+
+const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
+	knowledge.source === 'calibration'
+		? []
+		: ['There is no calibration: input ranges are assumed, and scales hold the worst case within them.'];
+
+/** Layers in the order of their results; what one node became (several affine maps of a polynomial, say) is one layer. */
+const layersOf = (stages: Stages): readonly LayerReport[] => {
+	const { core, packing, lowered, knowledge, solution } = stages;
+	const { circuit } = solution;
+	const values = slotValues(lowered, knowledge).samples[0] ?? [];
+	const variances = noiseOf(circuit, values);
+	const origins = [...new Set(core.nodes.map(({ origin }) => origin))];
+	return origins.flatMap((origin) => {
+		const nodes = core.nodes.flatMap((node, id) =>
+			node.origin === origin ? [{ node, choice: packing.choices[id] }] : [],
+		);
+		const families = nodes.flatMap(({ node, choice }) => (choice?.kind === 'map' ? [choice.map.family] : [node.kind]));
+		const last = nodes[nodes.length - 1]?.choice;
+		const ops = circuit.ops.map((op, id) => ({ op, id })).filter(({ op }) => op.origin === origin);
+		const result = ops[ops.length - 1];
+		if (last === undefined || result === undefined) return [];
+		const count = (kind: Kind): number => ops.filter(({ op }) => op.kind === kind).length;
+		return [
+			{
+				origin,
+				kind: [...new Set(families)].join(', '),
+				layoutText: describe(last.layout),
+				rotations: count('rotate'),
+				plainProducts: count('multiplyPlain'),
+				products: count('multiply'),
+				level: result.op.level,
+				bits: rounded(precisionOf(values[result.op.slot], variances[result.id])),
+				milliseconds: Number(estimateMilliseconds(partOf(circuit, ops)).toFixed(1)),
+			},
+		];
+	});
+};
+
+const partOf = (circuit: CkksCircuit, ops: readonly { readonly op: Op }[]): CkksCircuit => ({
+	...circuit,
+	ops: ops.map(({ op }) => op),
+});
+
+const precisionOf = (values: Float64Array | undefined, variances: Float64Array | undefined): number => {
+	if (values === undefined || variances === undefined) return 0;
+	const largest = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
+	const error = BOUND_DEVIATIONS * Math.sqrt(variances.reduce((a, x) => Math.max(a, x), 0));
+	return Math.log2(largest / error);
+};
