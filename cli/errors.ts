@@ -22,8 +22,8 @@ const describe = ({ message, hint, node, op, domain, opset }: Issue): string => 
 	const operator = op === undefined ? '' : `operator ${domain ? `${domain}.` : ''}${op}`;
 	const facts = [
 		node === undefined || message.includes(node) ? '' : `node '${node}'`,
-		operator,
-		opset === undefined ? '' : `opset ${opset}`,
+		op !== undefined && message.includes(op) ? '' : operator,
+		opset === undefined || message.includes(`opset ${opset}`) ? '' : `opset ${opset}`,
 	].filter((fact) => fact !== '');
 	return paragraph([facts.length > 0 ? `${message.trim().replace(/\.$/, '')} (${facts.join(', ')})` : message, hint]);
 };

@@ -114,7 +114,11 @@ export const table = (rows: readonly (readonly Cell[])[], head?: readonly string
 
 /** Integers as they are, other numbers to five significant digits. */
 export const formatNumber = (value: number): string =>
-	Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(Number(value.toPrecision(5)));
+	!Number.isFinite(value)
+		? '-'
+		: Number.isInteger(value) && Math.abs(value) < 1e15
+			? String(value)
+			: String(Number(value.toPrecision(5)));
 
 /** Bytes in the largest unit that gives at least 1. */
 export const formatBytes = (bytes: number): string => {

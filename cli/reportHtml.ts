@@ -1,6 +1,6 @@
 import type { Report } from '../compiler/report.ts';
 import { formatNumber } from './output.ts';
-import { summaryRows } from './summary.ts';
+import { activationHead, activationRows, layerHead, layerRows, summaryRows } from './summary.ts';
 
 const escapes: Readonly<Record<string, string>> = {
 	'&': '&amp;',
@@ -81,20 +81,11 @@ path { fill: none; stroke: var(--accent); stroke-width: 2; }
 
 /** The report as one page without external resources; every text from the model is escaped. */
 export const reportHtml = (report: Report): string => {
-	const { model, parameters, layers } = report;
+	const { model, parameters, layers, activations } = report;
 	const ports = (list: readonly { readonly name: string; readonly shape: readonly number[] }[]): string =>
 		list.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
 	const section = (title: string, content: string): string =>
 		content === '' ? '' : `<section><h2>${title}</h2>${content}</section>`;
-	const rows = layers.map((layer) => [
-		layer.origin,
-		layer.kind,
-		layer.layoutText,
-		layer.level,
-		layer.rotations,
-		layer.plainProducts,
-	]);
-	const head = ['layer', 'kind', 'layout', 'level', 'rotations', 'products'];
 	return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(model.name)}: onnx-seal report</title><style>${style}</style></head><body>
@@ -104,7 +95,8 @@ ${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p
 ${section('Program', htmlTable([], summaryRows(report)))}
 ${section('Primes, in bits', primeChain(parameters.primes))}
 ${section('Level after each layer', levels(layers, parameters.level))}
-${section('Layers', layers.length === 0 ? '' : htmlTable(head, rows))}
+${section('Layers', layers.length === 0 ? '' : htmlTable(layerHead, layerRows(report)))}
+${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)))}
 </body></html>
 `;
 };

@@ -8,7 +8,7 @@ import type { BackendName } from './options.ts';
 import type { Output } from './output.ts';
 
 /** Milliseconds of each step, summed over all samples. Setup is what either side does once, without any message. */
-export type Timings = {
+type Timings = {
 	readonly setupMs: number;
 	readonly keygenMs: number;
 	readonly loadKeysMs: number;

@@ -1,11 +1,10 @@
 import type { Program } from '../runtime/plan.ts';
-import { applyTail, type Tensor } from '../runtime/tail.ts';
 import { CompileError } from './errors.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
 import { PASSES, runPipeline, type Stages } from './pipeline.ts';
 import { type Report, reportOf } from './report.ts';
 import { evaluate } from './tensor/evaluate.ts';
-import { applyHead } from './tensor/passes/split.ts';
+import type { Shape } from './tensor/graph.ts';
 
 export type { Program } from '../runtime/plan.ts';
 export { writeBuild } from './codegen/index.ts';
@@ -13,6 +12,9 @@ export { CompileError, InternalError, type Issue } from './errors.ts';
 export { supportedOps } from './onnx/ops/index.ts';
 export type { CompileContext, CompileOptions, Objective, Samples } from './options.ts';
 export type { Report } from './report.ts';
+
+/** Row-major values. */
+export type Tensor = { readonly shape: Shape; readonly data: Float64Array };
 
 /** A compiled model. */
 export type Compiled = {
@@ -43,18 +45,11 @@ export const compile = (model: Uint8Array, options: CompileOptions = {}, context
 /** Names of the passes, in the order they run. */
 export const passNames = (): readonly string[] => PASSES;
 
-const clearRun = (
-	{ split, imported }: Stages,
-	inputs: ReadonlyMap<string, Float64Array>,
-): ReadonlyMap<string, Tensor> => {
-	const prepared = new Map([...inputs].map(([name, x]) => [name, applyHead(split.heads.get(name), x)]));
-	const results = evaluate(split.body, prepared);
+/** The imported graph itself, activations and tails included. */
+const clearRun = ({ imported }: Stages, inputs: ReadonlyMap<string, Float64Array>): ReadonlyMap<string, Tensor> => {
+	const results = evaluate(imported.graph, inputs);
 	return new Map(
-		split.body.outputs.map(({ name, shape }) => {
-			const raw = { shape, data: results.get(name) as Float64Array };
-			const { data } = applyTail(raw, split.tails.get(name) ?? []);
-			return [name, { shape: imported.graph.outputs.find((output) => output.name === name)?.shape ?? shape, data }];
-		}),
+		imported.graph.outputs.map(({ name, shape }) => [name, { shape, data: results.get(name) as Float64Array }]),
 	);
 };
 

@@ -1,3 +1,4 @@
+import type { Requirements } from './ckks/parameters.ts';
 import type { Samples } from './options.ts';
 import { packInto } from './packing/layout.ts';
 import type { Lowered } from './packing/lower.ts';
@@ -58,12 +59,13 @@ export const fromBounds = (bounds: ReadonlyMap<string, Bounds>): InputKnowledge 
 export const slotValues = (
 	lowered: Lowered,
 	{ source, samples, bounds }: InputKnowledge,
-): { readonly samples: readonly (readonly Float64Array[])[]; readonly magnitudes: Float64Array } => {
+): Pick<Requirements, 'samples' | 'magnitudes' | 'read'> => {
 	const { circuit } = lowered;
 	const packed = (sample: ReadonlyMap<string, ArrayLike<number>>): PackedInputs =>
 		new Map([...lowered.inputs].map(([name, layout]) => [name, packInto(layout, sample.get(name) ?? [])]));
 	const chosen = spread(countOf(samples), MAGNITUDE_SAMPLES).map((i) => packed(sampleAt(samples, i)));
 	return {
+		read: new Map([...lowered.outputs].map(([name, layout]) => [name, layout.parts])),
 		samples: spread(chosen.length, NOISE_SAMPLES).map((i) => evaluateAll(circuit, chosen[i] as PackedInputs)),
 		magnitudes:
 			source === 'calibration' ? withHeadroom(circuit, chosen) : boundedMagnitudes(circuit, packed(largest(bounds))),

@@ -65,7 +65,7 @@ const demo = async (given: Arguments): Promise<void> => {
 				`The server computed on ciphertexts; the key owner reads: ${largest(scores)}. In the clear the network says ${largest(clear)}, a person ${digit.label}.`,
 				scoreTable(scores, clear),
 				table([
-					...summaryRows(report).filter(([row]) => row !== 'evaluation keys'),
+					...summaryRows(report).filter(([row]) => !['evaluation keys', 'input and output'].includes(row)),
 					['evaluation keys, sent once', `${session.keys.count}, ${formatBytes(session.keys.bytes)}`],
 					['encrypted input, sent', formatBytes(uploadBytes)],
 					['encrypted output, received', formatBytes(downloadBytes)],

@@ -106,7 +106,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 		() =>
 			[
 				table(comparisonRows(comparison)),
-				table(summaryRows({ ...report, keys: session.keys })),
+				table(summaryRows(report)),
 				table([
 					...Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)]),
 					['evaluate, each sample', formatTime(timings.evaluateMs / Math.max(1, samples.length))],

@@ -62,7 +62,7 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 			[
 				table([...arrays].map(([name, array]) => [name, `[${array.shape.join(', ')}]`, valuesText(array)])),
 				table([
-					...summaryRows({ ...report, keys: session.keys }),
+					...summaryRows(report),
 					...(uploadBytes > 0
 						? [['sent and received', `${formatBytes(uploadBytes)}, ${formatBytes(downloadBytes)}`]]
 						: []),

@@ -63,7 +63,7 @@ export class CkksBuilder {
 			constant,
 			...type,
 			scale,
-			...this.#here(),
+			...(plain === 'ones' ? this.#sameValue(a) : this.#here()),
 		});
 	}
 
@@ -82,23 +82,34 @@ export class CkksBuilder {
 
 	relinearized(a: Id): Id {
 		if (this.type(a).size === 2) return a;
-		return this.#record(`relinearize ${a}`, { kind: 'relinearize', a, ...this.#like(a), size: 2, ...this.#here() });
+		return this.#record(`relinearize ${a}`, {
+			kind: 'relinearize',
+			a,
+			...this.#like(a),
+			size: 2,
+			...this.#sameValue(a),
+		});
 	}
 
 	/** Divided by its level's prime; `scale` is the exact result, as the chain defines it. */
 	rescale(a: Id, scale: number): Id {
 		const { level, size } = this.type(a);
-		return this.#record(`rescale ${a}`, { kind: 'rescale', a, level: level - 1, size, scale, ...this.#here() });
+		return this.#record(`rescale ${a}`, { kind: 'rescale', a, level: level - 1, size, scale, ...this.#sameValue(a) });
 	}
 
 	atLevel(a: Id, level: number): Id {
 		const type = this.#like(a);
 		if (type.level === level) return a;
-		return this.#record(`modSwitch ${a} ${level}`, { kind: 'modSwitch', a, ...type, level, ...this.#here() });
+		return this.#record(`modSwitch ${a} ${level}`, { kind: 'modSwitch', a, ...type, level, ...this.#sameValue(a) });
 	}
 
 	get chain(): Chain {
 		return this.#chain;
+	}
+
+	/** The value of a itself, in another form. */
+	#sameValue(a: Id): { readonly slot: SlotId; readonly origin: string } {
+		return { slot: (this.ops[a] as Op).slot, origin: this.origin };
 	}
 
 	#here(): { readonly slot: SlotId; readonly origin: string } {

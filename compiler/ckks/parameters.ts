@@ -16,6 +16,8 @@ export type Requirements = {
 	readonly precision: number;
 	/** Slot values of a few typical samples, for the noise: one array of vectors per sample. */
 	readonly samples: readonly (readonly Float64Array[])[];
+	/** Slots of each output that are read, by name and part: non-negative where an element is. */
+	readonly read: ReadonlyMap<string, readonly Int32Array[]>;
 	/** The largest |slot| of each slot value, with its headroom: what the modulus must hold. */
 	readonly magnitudes: Float64Array;
 };
@@ -135,19 +137,22 @@ const baseDemand = (circuit: CkksCircuit, baseCount: number, magnitudes: Float64
 	}, 0);
 };
 
-/** The predicted error of every output: the worst slot of the worst sample. */
-const rated = (circuit: CkksCircuit, { samples }: Requirements): Solution => {
+/** The predicted error of every output: the worst slot that is read, of the worst sample. */
+const rated = (circuit: CkksCircuit, { samples, read }: Requirements): Solution => {
 	const worst = new Map(circuit.outputs.map(({ name }) => [name, { name, error: 0, magnitude: 0 }]));
 	for (const values of samples) {
 		const variances = noiseOf(circuit, values);
 		for (const { name, parts } of circuit.outputs) {
 			const entry = worst.get(name) as { name: string; error: number; magnitude: number };
-			for (const id of parts) {
+			parts.forEach((id, part) => {
 				const value = values[circuit.ops[id]?.slot ?? -1] as Float64Array;
-				for (const v of variances[id] as Float64Array)
-					entry.error = Math.max(entry.error, BOUND_DEVIATIONS * Math.sqrt(v));
-				for (const x of value) entry.magnitude = Math.max(entry.magnitude, Math.abs(x));
-			}
+				const variance = variances[id] as Float64Array;
+				read.get(name)?.[part]?.forEach((element, t) => {
+					if (element < 0) return;
+					entry.error = Math.max(entry.error, BOUND_DEVIATIONS * Math.sqrt(variance[t] as number));
+					entry.magnitude = Math.max(entry.magnitude, Math.abs(value[t] as number));
+				});
+			});
 		}
 	}
 	const outputs = [...worst.values()];

@@ -73,16 +73,20 @@ export const runsOf = (part: Int32Array): readonly SlotRun[] => {
 	return runs;
 };
 
-/** The layout with one slot for each element, the first that has it; what a reader of the result needs. */
-export const firstCopies = (layout: Layout): Layout => {
+/**
+ * The layout with one slot for each element, the last that has it; what a reader of the result needs. The last, because key
+ * switching is noisiest in the first few slots (runtime/noise.ts).
+ */
+export const lastCopies = (layout: Layout): Layout => {
 	const seen = new Set<number>();
-	const parts = layout.parts.map((part) =>
-		part.map((element) => {
-			if (element < 0 || seen.has(element)) return ZERO;
+	const parts = layout.parts.map((part) => new Int32Array(part.length).fill(ZERO));
+	for (let p = parts.length - 1; p >= 0; p--)
+		for (let t = layout.slots - 1; t >= 0; t--) {
+			const element = layout.parts[p]?.[t] ?? ZERO;
+			if (element < 0 || seen.has(element)) continue;
 			seen.add(element);
-			return element;
-		}),
-	);
+			(parts[p] as Int32Array)[t] = element;
+		}
 	return layoutOf(layout.slots, parts);
 };
 

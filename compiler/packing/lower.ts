@@ -3,7 +3,7 @@ import { SlotBuilder, type SlotCircuit, type Id as SlotId } from '../slots/circu
 import type { CoreKind, Graph, Id, Node } from '../tensor/graph.ts';
 import type { Choice, Packing } from './choose.ts';
 import { recordMap } from './kernels/map.ts';
-import { firstCopies, hasUnknown, type Layout } from './layout.ts';
+import { hasUnknown, type Layout, lastCopies } from './layout.ts';
 
 /** The slot circuit and the layouts at its ends. */
 export type Lowered = {
@@ -31,7 +31,7 @@ export const lower = (graph: Graph<CoreKind>, packing: Packing, slots: number): 
 	const parts = graph.outputs.map(({ name, id }) => {
 		const { layout } = packing.choices[id] as Choice;
 		builder.origin = `output ${name}`;
-		outputs.set(name, firstCopies(layout));
+		outputs.set(name, lastCopies(layout));
 		return {
 			name,
 			parts: hasUnknown(layout)
@@ -111,7 +111,7 @@ const withBias = (
 	);
 
 const mask = (builder: SlotBuilder, parts: readonly SlotId[], layout: Layout): readonly SlotId[] =>
-	firstCopies(layout).parts.map((part, k) =>
+	lastCopies(layout).parts.map((part, k) =>
 		builder.multiplyPlain(
 			parts[k] as SlotId,
 			Float64Array.from(part, (element) => (element >= 0 ? 1 : 0)),

@@ -1,18 +1,42 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArrays, writeNpy } from '../../cli/arrays.ts';
-import { start } from './support.ts';
-
-const root = join(import.meta.dirname, '..', '..');
-const zoo = join(root, 'models', 'breast-cancer');
-const model = join(zoo, 'model.onnx');
-const features = join(zoo, 'samples', 'features.npy');
-const labels = join(zoo, 'samples', 'labels.npy');
+import { buildModel, node } from '../support/onnx.ts';
+import { type Ended, start } from './support.ts';
 
 type Json = Readonly<Record<string, unknown>>;
+type Outputs = readonly {
+	readonly name: string;
+	readonly shape: readonly number[];
+	readonly data: readonly number[];
+}[];
+
+/** y = (a + 2 b)^2 on four elements, and z = a - b: two inputs and two outputs. */
+const twoPorts = buildModel({
+	nodes: [
+		node('Mul', ['b', 'two'], ['b2']),
+		node('Add', ['a', 'b2'], ['s']),
+		node('Mul', ['s', 's'], ['y']),
+		node('Sub', ['a', 'b'], ['z']),
+	],
+	initializers: new Map([['two', { shape: [1], data: [2] }]]),
+	inputs: [
+		{ name: 'a', shape: [1, 4] },
+		{ name: 'b', shape: [1, 4] },
+	],
+	outputs: ['y', 'z'],
+});
+/** y = x^2 - x on two elements: class 1 wins where its value is larger. */
+const onePort = buildModel({
+	nodes: [node('Mul', ['x', 'x'], ['q']), node('Sub', ['q', 'x'], ['y'])],
+	inputs: [{ name: 'x', shape: [1, 2] }],
+	outputs: ['y'],
+});
+
+const test = suite('commands', { folder: '', one: '', two: '', build: '' });
 
 /** The one JSON object of a command that succeeds and has nothing else to say. */
 const json = async (...args: readonly string[]): Promise<Json> => {
@@ -21,41 +45,51 @@ const json = async (...args: readonly string[]): Promise<Json> => {
 	return JSON.parse(stdout) as Json;
 };
 
-const filesBelow = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+const array = (folder: string, name: string, shape: readonly number[], data: readonly number[]): string => {
+	const path = join(folder, name);
+	writeNpy(path, { shape, data: Float64Array.from(data) });
+	return path;
+};
 
-const test = suite('commands', { folder: '' });
-test.before((context) => {
+const near = (found: readonly number[] | undefined, expected: readonly number[], error = 0.02): void => {
+	assert.is(found?.length, expected.length);
+	for (const [i, value] of expected.entries())
+		assert.ok(Math.abs((found?.[i] ?? Number.NaN) - value) < error, `${found?.join(' ')}, not ${expected.join(' ')}`);
+};
+
+test.before(async (context) => {
 	context.folder = mkdtempSync(join(tmpdir(), 'onnx-seal-cli-'));
-	const sample = readArrays(features).get('')?.data.slice(0, 60) ?? new Float64Array();
-	writeNpy(join(context.folder, 'two.npy'), { shape: [2, 30], data: sample });
-	writeNpy(join(context.folder, 'one.npy'), { shape: [1, 30], data: sample.slice(0, 30) });
-	writeNpy(join(context.folder, 'wrong.npy'), { shape: [2, 15], data: sample.slice(0, 30) });
+	context.one = join(context.folder, 'one.onnx');
+	context.two = join(context.folder, 'two.onnx');
+	context.build = join(context.folder, 'build');
+	writeFileSync(context.one, onePort);
+	writeFileSync(context.two, twoPorts);
+	await json('compile', context.one, '-o', context.build);
 });
 test.after((context) => {
 	rmSync(context.folder, { recursive: true });
 });
 
-test('compile writes a client, a server and a report, and the same bytes every time', async ({ folder }) => {
-	const [a, b] = [join(folder, 'a'), join(folder, 'b')];
-	const result = await json('compile', model, '-o', a);
-	await json('compile', model, '-o', b);
-	const files = filesBelow(a);
+test('compile writes a client, a server and a report, and the same bytes every time', async (context) => {
+	const again = join(context.folder, 'again');
+	const result = await json('compile', context.one, '-o', again);
 	for (const name of ['client/index.js', 'client/index.d.ts', 'server/index.js', 'report.json', 'report.html'])
-		assert.ok(existsSync(join(a, name)), name);
-	assert.equal(filesBelow(b), files);
+		assert.ok(existsSync(join(again, name)), name);
+	const listed = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+	assert.equal(listed(context.build), listed(again));
 	for (const name of result.files as string[])
-		assert.ok(readFileSync(join(a, name)).equals(readFileSync(join(b, name))), name);
+		assert.ok(readFileSync(join(again, name)).equals(readFileSync(join(context.build, name))), name);
 	for (const field of ['model', 'parameters', 'counts', 'keys', 'predictedBits', 'timings'])
 		assert.ok(field in result, field);
 });
 
-test('run gives the fields that other tools read, from a model and from a build directory', async ({ folder }) => {
-	const build = join(folder, 'build');
-	await json('compile', model, '-o', build);
-	for (const path of [model, build]) {
-		const result = await json('run', path, '--input', join(folder, 'one.npy'), '--backend', 'simulate');
-		const [output] = result.outputs as { name: string; shape: number[]; data: number[] }[];
-		assert.equal([output?.name, output?.shape, output?.data.length], ['probability', [1, 1], 1]);
+test('run gives the fields that other tools read, from a model and from a build directory', async (context) => {
+	const input = array(context.folder, 'x.npy', [1, 2], [0.5, -0.5]);
+	for (const path of [context.one, context.build]) {
+		const result = await json('run', path, '--input', input, '--backend', 'simulate');
+		const [output] = result.outputs as Outputs;
+		assert.equal([output?.name, output?.shape], ['y', [1, 2]]);
+		near(output?.data, [-0.25, 0.75]);
 		const parameters = result.parameters as Json;
 		for (const field of ['ringDegree', 'logQ', 'primes', 'securityBits', 'level'])
 			assert.ok(field in parameters, field);
@@ -64,70 +98,89 @@ test('run gives the fields that other tools read, from a model and from a build 
 		for (const field of ['rotations', 'relinearizations', 'plainProducts', 'depth']) assert.ok(field in counts, field);
 		const timings = result.timings as Json;
 		for (const field of ['compileMs', 'keygenMs', 'encryptMs', 'evaluateMs', 'decryptMs'])
-			assert.ok(typeof timings[field] === 'number', field);
+			assert.type(timings[field], 'number', field);
 		assert.ok((result.keys as { bytes: number }).bytes > 0);
 		assert.type(result.predictedBits, 'number');
-		assert.is(result.maxAbsError === null, path === build);
+		assert.is(result.maxAbsError === null, path === context.build);
 	}
 });
 
-test('every sample of a batch is run, and outputs are stacked and written', async ({ folder }) => {
+test('every sample of a batch is run, and outputs are stacked and written', async ({ folder, build }) => {
+	const input = array(folder, 'batch.npy', [3, 2], [0.5, -0.5, 1, 0, 0.25, -1]);
 	const file = join(folder, 'y.npy');
-	const result = await json(
-		'run',
-		model,
-		'--input',
-		`features=${join(folder, 'two.npy')}`,
-		'--output',
-		file,
-		'--backend',
-		'clear',
-	);
-	assert.equal(result.outputs, [{ name: 'probability', shape: [2, 1], file }]);
-	const both = readArrays(file).get('')?.data ?? new Float64Array();
-	const first = await json('run', model, '--input', join(folder, 'one.npy'), '--backend', 'clear');
-	const [alone] = (first.outputs as { data: number[] }[])[0]?.data ?? [];
-	assert.is(both.length, 2);
-	assert.ok(Math.abs((both[0] as number) - (alone as number)) < 1e-12);
+	const result = await json('run', build, '--input', `x=${input}`, '--output', file, '--backend', 'clear');
+	assert.equal(result.outputs, [{ name: 'y', shape: [3, 2], file }]);
+	near([...(readArrays(file).get('')?.data ?? [])], [-0.25, 0.75, 0, 0, -0.1875, 2]);
 });
 
-test('evaluate counts as onnxruntime does in the clear, and the compiled program decides nearly always alike', async () => {
-	const result = await json('evaluate', model, '--data', features, '--labels', labels, '--backend', 'simulate');
-	assert.is(result.samples, 143);
-	assert.is(result.clearAccuracy, 138 / 143);
-	assert.ok((result.flips as number) <= 3, `${String(result.flips)} flips`);
-	assert.is(result.agreement, 1 - (result.flips as number) / 143);
+test('several inputs and outputs are given and taken by name', async ({ folder, two }) => {
+	const a = array(folder, 'a.npy', [1, 4], [0, 0.5, -0.5, 1]);
+	const b = array(folder, 'b.npy', [1, 4], [1, 0, 0.25, -0.5]);
+	const z = join(folder, 'z.npy');
+	const args = ['--input', `a=${a}`, '--input', `b=${b}`, '--backend', 'clear'];
+	const result = await json('run', two, ...args, '--output', `z=${z}`);
+	const [first, second] = result.outputs as Outputs;
+	near(first?.data, [4, 0.25, 0, 0]);
+	assert.equal(second, { name: 'z', shape: [1, 4], file: z });
+	near([...(readArrays(z).get('')?.data ?? [])], [-1, 0.5, -0.75, 1.5]);
+	const only = await json('run', two, ...args, '--outputs', 'z');
+	assert.equal((only.outputs as Outputs).map(({ name }) => name), ['z']); // biome-ignore format: one thought
 });
 
-test('evaluate takes --limit and a batch, and compares a build directory with its own program', async ({ folder }) => {
-	const build = join(folder, 'batched');
-	await json('compile', model, '-o', build, '--batch', '8');
-	const args = ['--data', features, '--labels', labels, '--backend', 'simulate', '--limit', '21'];
-	const result = await json('evaluate', build, ...args, '--against', 'clear');
-	assert.equal([result.samples, result.reference], [21, 'program']);
-	assert.type(result.flips, 'number');
+test('evaluate counts right and flipped decisions by sample', async ({ folder, one, build }) => {
+	// y decides for class 1 where x[1]^2 - x[1] > x[0]^2 - x[0].
+	const data = array(folder, 'data.npy', [4, 2], [0.5, -0.5, -0.5, 0.5, 0.4, -0.9, -1, 0.5]);
+	const labels = array(folder, 'labels.npy', [4], [1, 0, 0, 0]);
+	const args = ['--data', data, '--labels', labels, '--backend', 'simulate'];
+	const result = await json('evaluate', one, ...args);
+	const { samples, accuracy, clearAccuracy, flips, agreement } = result;
+	assert.equal([samples, accuracy, clearAccuracy, flips, agreement], [4, 0.75, 0.75, 0, 1]);
+	assert.ok((result.maxAbsError as number) > 0 && (result.maxAbsError as number) < 0.02);
+	const limited = await json('evaluate', build, ...args, '--limit', '3', '--against', 'clear');
+	assert.equal([limited.samples, limited.accuracy, limited.reference, limited.flips], [3, 2 / 3, 'program', 0]);
 	assert.is((await json('evaluate', build, ...args)).flips, null);
 });
 
-test('what cannot be accepted ends with 3, one line on stderr and nothing on stdout', async ({ folder }) => {
+test('samples that share a ciphertext give the results of each alone', async ({ folder, one }) => {
+	const input = array(folder, 'five.npy', [5, 2], [1, 0, 0.5, 0.5, -1, 0.25, 0, -0.5, 1, 1]);
+	const result = await json('run', one, '--input', input, '--batch', '4', '--backend', 'clear');
+	near((result.outputs as Outputs)[0]?.data, [0, 0, -0.25, -0.25, 2, -0.1875, 0, 0.75, 0, 0]);
+});
+
+test('what cannot be accepted ends with 3, one line for each problem and nothing on stdout', async (context) => {
+	const { folder, one, two, build } = context;
 	const path = (name: string): string => join(folder, name);
+	const good = array(folder, 'good.npy', [1, 2], [0, 0]);
+	const wrong = array(folder, 'wrong.npy', [1, 3], [0, 0, 0]);
+	const far = array(folder, 'far.npy', [1, 2], [0, 1000]);
 	writeFileSync(path('garbage.onnx'), 'This is no model.');
-	writeFileSync(path('cut.onnx'), readFileSync(model).subarray(0, 1000));
+	writeFileSync(path('cut.onnx'), onePort.subarray(0, -20));
 	writeFileSync(path('empty.onnx'), '');
-	copyFileSync(model, path('alone.onnx'));
+	writeFileSync(path('text.npy'), '1, 2');
+	const unsupported = [node('Det', ['x'], ['d'], { name: 'first' }), node('NonZero', ['d'], ['y'], { name: 'second' })];
+	writeFileSync(
+		path('unsupported.onnx'),
+		buildModel({ nodes: unsupported, inputs: [{ name: 'x', shape: [1, 2] }], outputs: ['y'] }),
+	);
 	const cases: readonly (readonly string[])[] = [
 		['compile', path('garbage.onnx')],
 		['compile', path('cut.onnx')],
 		['compile', path('empty.onnx')],
-		['compile', model, '--calibrate', path('wrong.npy')],
-		['compile', model, '--calibrate', path('missing.npy')],
-		['compile', model, '--outputs', 'nothing'],
-		['compile', model, '--plain', 'features=x.npy'],
-		['run', model, '--input', path('wrong.npy')],
-		['run', model, '--input', `other=${path('one.npy')}`],
-		['run', folder, '--input', path('one.npy')],
-		['evaluate', model, '--data', path('two.npy'), '--labels', labels],
-		['run', path('alone.onnx'), '--input', path('one.npy'), '--input-range', '0,1', '--backend', 'clear'],
+		['compile', path('unsupported.onnx')],
+		['compile', one, '--calibrate', wrong],
+		['compile', one, '--calibrate', path('missing.npy')],
+		['compile', one, '--calibrate', path('text.npy')],
+		['compile', one, '--outputs', 'nothing'],
+		['compile', one, '--set', 'unknown=3'],
+		['compile', one, '--precision', '1000'],
+		['compile', one, '--plain', `x=${good}`],
+		['run', one, '--input', wrong],
+		['run', one, '--input', `other=${good}`],
+		['run', two, '--input', good],
+		['run', folder, '--input', good],
+		['run', build, '--input', far, '--backend', 'clear'],
+		['run', build, '--input', good, '--backend', 'clear', '--output', `other=${path('o.npy')}`],
+		['evaluate', build, '--data', good, '--labels', wrong],
 	];
 	for (const args of cases) {
 		const { status, stdout, stderr } = await start(...args, '--quiet');
@@ -136,26 +189,58 @@ test('what cannot be accepted ends with 3, one line on stderr and nothing on std
 	}
 });
 
-test('a model without calibration says where its ranges come from', async ({ folder }) => {
-	const alone = join(folder, 'uncalibrated.onnx');
-	copyFileSync(model, alone);
-	const compiled = await start('compile', alone, '-o', join(folder, 'u'));
-	assert.match(compiled.stderr, /\[-1, 1\]/);
-	const run = await start('run', alone, '--input', join(folder, 'two.npy'), '--backend', 'clear');
-	assert.is(run.status, 0, run.stderr);
-	assert.match(run.stderr, /ranges are taken from the given input/);
-	assert.match((await start('compile', model, '-o', join(folder, 'u'))).stderr, /model\.calibration\.npy/);
+test('all unsupported nodes are named at once, with operator, domain and opset', async ({ folder }) => {
+	const path = join(folder, 'both.onnx');
+	const nodes = [node('Det', ['x'], ['d'], { name: 'first' }), node('Hardmax', ['x'], ['h'], { name: 'second' })];
+	writeFileSync(path, buildModel({ nodes, inputs: [{ name: 'x', shape: [2, 2] }], outputs: ['d', 'h'] }));
+	const { stderr } = await start('compile', path);
+	const [a = '', b = ''] = stderr.split('\n');
+	for (const fact of ['first', 'Det', 'ai.onnx', 'opset 13']) assert.ok(a.includes(fact), a);
+	for (const fact of ['second', 'Hardmax', 'ai.onnx', 'opset 13']) assert.ok(b.includes(fact), b);
 });
 
-test('inspect shows one pass or all of them, or the report of a build directory', async ({ folder }) => {
-	const stages = (await json('inspect', model)).stages as { pass: string; text: string }[];
+test('options that would change nothing are wrong usage', async ({ folder, build }) => {
+	const input = array(folder, 'u.npy', [1, 2], [0, 0]);
+	const { status, stderr } = await start('run', build, '--input', input, '--precision', '5', '--batch', '2');
+	assert.is(status, 2);
+	assert.match(stderr, /--batch, --precision/);
+});
+
+test('the source of the ranges is said', async ({ folder, one }) => {
+	const said = async (...args: readonly string[]): Promise<Ended> => {
+		const ended = await start(...args);
+		assert.is(ended.status, 0, ended.stderr);
+		return ended;
+	};
+	const input = array(folder, 'many.npy', [3, 2], [0, 1, 2, 3, 4, 5]);
+	const out = ['-o', join(folder, 'out')];
+	assert.match((await said('compile', one, ...out)).stderr, /assumed to lie in \[-1, 1\]/);
+	assert.match((await said('run', one, '--input', input, '--backend', 'clear')).stderr, /taken from the given input/);
+	const copy = join(folder, 'beside.onnx');
+	writeFileSync(copy, onePort);
+	array(folder, 'beside.calibration.npy', [3, 2], [0, 1, 2, 3, 4, 5]);
+	assert.match((await said('compile', copy, ...out)).stderr, /beside\.calibration\.npy/);
+	const chosen = await said('compile', copy, ...out, '--input-range', '0,2');
+	assert.not.match(chosen.stderr, /calibration\.npy/);
+});
+
+test('inspect shows one pass or all of them, or the report of a build directory', async ({ one, build }) => {
+	const stages = (await json('inspect', one)).stages as { pass: string; text: string }[];
 	assert.ok(stages.length > 3);
 	const [first] = stages;
-	assert.is((await start('inspect', model, '--after', first?.pass ?? '')).stdout, `${first?.text}\n`);
-	const build = join(folder, 'inspected');
-	await json('compile', model, '-o', build);
+	assert.is((await start('inspect', one, '--quiet', '--after', first?.pass ?? '')).stdout, `${first?.text}\n`);
 	assert.equal(await json('inspect', build), JSON.parse(readFileSync(join(build, 'report.json'), 'utf8')));
 	assert.is((await start('inspect', build, '--after', first?.pass ?? '')).status, 2);
+});
+
+test('the report page holds the report, nothing from outside, and no markup from the model', async ({ folder }) => {
+	const path = join(folder, 'markup.onnx');
+	const nodes = [node('Mul', ['<b>x</b>', '<b>x</b>'], ['y'], { name: '<script>alert(1)</script>' })];
+	writeFileSync(path, buildModel({ nodes, inputs: [{ name: '<b>x</b>', shape: [1, 2] }], outputs: ['y'] }));
+	await json('compile', path, '-o', join(folder, 'markup'));
+	const page = readFileSync(join(folder, 'markup', 'report.html'), 'utf8');
+	assert.match(page, /&lt;script&gt;/);
+	assert.not.match(page, /<script|<b>|https?:|src=|href=|undefined|NaN/);
 });
 
 test('ops lists operators with their domain and first opset', async () => {

@@ -19,19 +19,21 @@ test('every issue of a model is one paragraph that names node, operator, domain 
 	const error = new CompileError([
 		{
 			code: 'unsupported',
-			message: 'LSTM is not compiled.',
+			message: 'This layer is not compiled.',
 			hint: 'Unroll it',
 			node: 'rnn_1',
 			op: 'LSTM',
 			domain: 'ai.onnx',
 			opset: 17,
 		},
+		{ code: 'unsupported', message: 'The operator Det, opset 13, is not compiled', op: 'Det', opset: 13 },
 		{ code: 'shape', message: "Node 'fc': the shapes\n do not fit", node: 'fc' },
 	]);
 	assert.equal(explain(error), {
 		status: 3,
 		paragraphs: [
-			"error: LSTM is not compiled (node 'rnn_1', operator ai.onnx.LSTM, opset 17). Unroll it.",
+			"error: This layer is not compiled (node 'rnn_1', operator ai.onnx.LSTM, opset 17). Unroll it.",
+			'error: The operator Det, opset 13, is not compiled.',
 			"error: Node 'fc': the shapes do not fit.",
 		],
 	});
