@@ -5,27 +5,15 @@
  *
  * node bench/precision.ts [samples per key set] [bits of precision asked for]
  */
-import { readFileSync } from 'node:fs';
-import { parseNpy } from '../cli/arrays.ts';
-import { compile } from '../compiler/index.ts';
 import { models, type ZooModel } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { evaluateLocally } from '../runtime/local.ts';
 import { createServer } from '../runtime/server.ts';
+import { compileZoo, rowsOf } from './zoo.ts';
 
 const KEY_SETS = 3;
-const folder = new URL('../models/', import.meta.url);
-
-const rowsOf = (path: string): Float64Array[] => {
-	const { shape, data } = parseNpy(readFileSync(new URL(path, folder)), path);
-	const size = data.length / (shape[0] as number);
-	return Array.from({ length: shape[0] as number }, (_, i) => data.slice(i * size, (i + 1) * size));
-};
-
 const measure = async (model: ZooModel, count: number, precision: number): Promise<void> => {
-	const bytes = readFileSync(new URL(model.path, folder));
-	const input = compile(bytes).program.client.inputs[0]?.name ?? '';
-	const { program } = compile(bytes, { precision, calibration: new Map([[input, rowsOf(model.calibration)]]) });
+	const { program, input } = compileZoo(model, { precision });
 	const server = await createServer(program.server, program.constants);
 	const samples = rowsOf(model.samples).slice(0, count);
 	const errors: number[] = [];

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readConstants } from '../runtime/constants.ts';
 import { RefusedError } from '../runtime/errors.ts';
-import { type ClientProgram, PLAN_FORMAT, type Program, type ServerProgram, virtualSlots } from '../runtime/plan.ts';
+import { type ClientProgram, PLAN_FORMAT, type Program, type ServerProgram } from '../runtime/plan.ts';
 import { readFile } from './readFile.ts';
 
 const hint = 'Compile the model again with this version of onnx-seal';
@@ -95,17 +96,6 @@ const readHalf = <T>(path: string, check: Check): T => {
 	return value as T;
 };
 
-const readConstants = (path: string, server: ServerProgram): Float64Array => {
-	const bytes = readFile(need(path));
-	if (bytes.length % 8 !== 0) refuse(path, 'is cut off');
-	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-	const constants = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
-	const end = server.constants.reduce((most, { offset }) => Math.max(most, offset + virtualSlots(server)), 0);
-	if (constants.length < end) refuse(path, `holds ${constants.length} numbers where the program uses ${end}`);
-	if (!constants.every(Number.isFinite)) refuse(path, 'holds numbers that are not finite');
-	return constants;
-};
-
 /** The client's half: all that keygen, encrypt and decrypt need. */
 export const readClient = (folder: string): ClientProgram => {
 	checkFolder(folder);
@@ -116,7 +106,7 @@ export const readClient = (folder: string): ClientProgram => {
 export const readServer = (folder: string): Pick<Program, 'server' | 'constants'> => {
 	checkFolder(folder);
 	const server = readHalf<ServerProgram>(join(folder, 'server', 'program.json'), isServer);
-	return { server, constants: readConstants(join(folder, 'server', 'constants.bin'), server) };
+	return { server, constants: readConstants(server, readFile(need(join(folder, 'server', 'constants.bin')))) };
 };
 
 /** The program in a build directory. Throws RefusedError 'program' for what is missing, broken or of another version. */

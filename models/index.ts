@@ -4,6 +4,8 @@ export type ZooModel = {
 	/** What it is, in one line. */
 	readonly summary: string;
 	readonly path: string;
+	/** Name of its input. */
+	readonly input: string;
 	/** Typical inputs that are no test samples: what the compiler takes its ranges from. */
 	readonly calibration: string;
 	/** Samples of the test set and their labels. */
@@ -19,6 +21,7 @@ export const models: readonly ZooModel[] = [
 		name: 'mnist-cryptonets',
 		summary: 'the CryptoNets network on MNIST: convolution, square, 100, square, 10',
 		path: 'mnist-cryptonets/model.onnx',
+		input: 'image',
 		calibration: 'mnist-cryptonets/model.calibration.npy',
 		samples: 'mnist-cryptonets/samples/images.npy',
 		labels: 'mnist-cryptonets/samples/labels.npy',
@@ -29,6 +32,7 @@ export const models: readonly ZooModel[] = [
 		name: 'breast-cancer',
 		summary: 'the Wisconsin breast cancer data: 30 features, 16 ReLU, 1 sigmoid',
 		path: 'breast-cancer/model.onnx',
+		input: 'features',
 		calibration: 'breast-cancer/model.calibration.npy',
 		samples: 'breast-cancer/samples/features.npy',
 		labels: 'breast-cancer/samples/labels.npy',

@@ -11,6 +11,23 @@ export const interleave = (values: Float64Array, batch: number): Float64Array =>
 };
 
 /**
+ * The constants of a program from their bytes, little-endian float64 as in `build/server/constants.bin`.
+ * Throws RefusedError 'program' when they are cut off or not finite.
+ */
+export const readConstants = (program: ServerProgram, bytes: Uint8Array): Float64Array => {
+	const refuse = (why: string): never => {
+		throw new RefusedError('program', `the constants ${why}`, 'Compile the model again.');
+	};
+	if (bytes.length % 8 !== 0) refuse('are cut off');
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+	const constants = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
+	const end = program.constants.reduce((most, { offset }) => Math.max(most, offset + virtualSlots(program)), 0);
+	if (constants.length < end) refuse(`hold ${constants.length} numbers where the program uses ${end}`);
+	if (!constants.every(Number.isFinite)) refuse('hold numbers that are not finite');
+	return constants;
+};
+
+/**
  * The encoded constants of a program. With `cache`, each is encoded once, at its first use, and kept until `dispose`;
  * without, it is encoded at every use and released after it: slower, in the memory of one plaintext.
  */

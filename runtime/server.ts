@@ -13,6 +13,7 @@ import { release } from './seal/handles.ts';
 import { EvaluationKeys, keyLengths } from './seal/keys.ts';
 import { type LoadOptions, loadSeal } from './seal/module.ts';
 
+export { readConstants } from './constants.ts';
 export { RefusedError } from './errors.ts';
 export type { RunOptions } from './pace.ts';
 export type { Progress, ServerProgram } from './plan.ts';

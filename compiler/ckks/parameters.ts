@@ -132,7 +132,8 @@ const baseDemand = (circuit: CkksCircuit, baseCount: number, magnitudes: Float64
 	const above = (level: number): number =>
 		primes.slice(baseCount, level + 1).reduce((bits, prime) => bits + Math.log2(prime), 0);
 	return circuit.ops.reduce((bits, op) => {
-		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 2 ** -10)) + Math.log2(op.scale) + 1;
+		// At least 1: SEAL refuses a scale beyond the modulus, however small the value.
+		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 1)) + Math.log2(op.scale) + 1;
 		return Math.max(bits, needed - above(op.level));
 	}, 0);
 };

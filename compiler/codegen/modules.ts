@@ -1,7 +1,8 @@
 import type { ClientProgram, ServerProgram } from '../../runtime/plan.ts';
 
-/** Text from a model inside a comment: one line, and no end of the comment. */
-const quoted = (text: string): string => JSON.stringify(text).replaceAll('*/', '*\\/');
+/** Text from a model inside a comment: one line (U+2028 and U+2029 end one too), and no end of the comment. */
+const quoted = (text: string): string =>
+	JSON.stringify(text).replaceAll('*/', '*\\/').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 
 const shapes = (ends: readonly { readonly name: string; readonly shape: readonly number[] }[]): string =>
 	ends.map(({ name, shape }) => `${quoted(name)} [${shape.join(', ')}]`).join(', ');
@@ -48,7 +49,7 @@ import program from './program.json' with { type: 'json' };
 export { program };
 
 export const createServer = async (options) =>
-	create(program, readConstants(await readFile(new URL('./constants.bin', import.meta.url))), options);
+	create(program, readConstants(program, await readFile(new URL('./constants.bin', import.meta.url))), options);
 `;
 
 export const serverTypes = (

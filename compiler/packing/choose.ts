@@ -96,7 +96,10 @@ const proposalsFor = (
 ): readonly Proposal[] => {
 	switch (node.kind) {
 		case 'input':
-			return [{ choices: [], cost: 0 }];
+			// Nobody may read an input that is an output.
+			return graph.outputs.some((output) => output.id === id)
+				? [operandLayout(graph, id, partial, slots, prices)]
+				: [{ choices: [], cost: 0 }];
 		case 'multiply':
 			return multiplyProposals(graph, node, id, partial, slots, prices);
 		case 'affine':
@@ -238,7 +241,7 @@ const multiplyProposals = (
 		columnOf: Int32Array.from(ones, (_, i) => i),
 		values: ones,
 	};
-	return (mapThrough([unit], [b.layout], into(a.layout), slots) ?? []).map((repack) => ({
+	return (mapThrough([unit], [b.layout], into(a.layout, b.layout), slots) ?? []).map((repack) => ({
 		choices: [...before, [id, { kind: 'multiply', repack, layout: a.layout }] as const],
 		cost: cost + costOf(repack, prices),
 	}));

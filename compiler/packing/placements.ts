@@ -2,6 +2,9 @@ import { nonZeros, type SparseMatrix } from '../tensor/sparse.ts';
 import type { Placement } from './kernels/diagonals.ts';
 import { type Layout, nextPowerOfTwo, periodOf, replicated, UNKNOWN, ZERO } from './layout.ts';
 
+/** Rows that lie irregularly to their operands would take thousands of diagonals in place; another family is cheaper then. */
+const MOST_DIAGONALS = 256;
+
 /** Rows rows.start <= i < rows.end of a map go to one output ciphertext. */
 type RowRange = { readonly start: number; readonly end: number };
 
@@ -23,14 +26,14 @@ export const placementsOf = (
 	const [alike] = layouts;
 	// Elementwise maps of operands that lie alike stay where they are: nothing can be cheaper than no rotation.
 	if (alike !== undefined && layouts.every((layout) => layout.key === alike.key) && matrices.every(isDiagonal))
-		return [inPlace(alike)];
+		return [inPlace(alike, period)];
 	const proposals: (readonly Placement[])[] = [chunks.map((chunk) => hybrid(chunk, slots, period))];
 	const first = chunks[0];
 	if (first !== undefined && chunks.length === 1 && period < slots)
 		proposals.push(...splits(first, slots, period).map((p) => [p]));
 	if (!matrices.every(isNarrow)) return proposals;
-	if (alike !== undefined && matrices[0]?.columns === rows) proposals.push(inPlace(alike));
-	proposals.push(inPlace(replicated(rows, slots)));
+	if (alike !== undefined && matrices[0]?.columns === rows) proposals.push(inPlace(alike, period));
+	proposals.push(inPlace(replicated(rows, slots), period));
 	return proposals;
 };
 
@@ -80,9 +83,10 @@ const splits = ({ start, end }: RowRange, slots: number, period: number): readon
 	return placements;
 };
 
-/** Each row in the slots of a given layout, without folds; the offsets are whatever the matrix needs. */
-const inPlace = (layout: Layout): readonly Placement[] =>
-	layout.parts.map((part) => {
+/** Each row in the slots of a given layout, without folds; the offsets are whatever the matrix needs. Sources repeat with `period`. */
+const inPlace = (layout: Layout, period: number, most = MOST_DIAGONALS): readonly Placement[] => {
+	const tile = Math.max(period, periodOf(layout));
+	return layout.parts.map((part) => {
 		const held = part.map((element) => (element >= 0 ? element : -1));
 		return {
 			family: 'in place',
@@ -90,13 +94,16 @@ const inPlace = (layout: Layout): readonly Placement[] =>
 			rowOf: held,
 			folds: [],
 			result: held.map((element) => (element >= 0 ? element : ZERO)),
-			period: layout.slots,
+			period: tile,
 			window: 'any' as const,
+			most,
 		};
 	});
+};
 
-/** Placements that give exactly `layout`: for operands that must meet elsewhere. */
-export const into = (layout: Layout): readonly Placement[] => inPlace(layout);
+/** Placements that give exactly `layout` of what lies in `source`: for operands that must meet elsewhere. */
+export const into = (layout: Layout, source: Layout): readonly Placement[] =>
+	inPlace(layout, periodOf(source), Number.POSITIVE_INFINITY);
 
 /** Few enough entries in a row that offsets may be looked for one by one. */
 const isNarrow = (matrix: SparseMatrix): boolean => nonZeros(matrix) <= 64 * matrix.rows;

@@ -96,7 +96,7 @@ export class GraphBuilder<K extends Kind = Kind> {
 
 	/** Adds a node as it is; an equal one that exists already is returned instead (affine nodes excepted: too large to compare). */
 	add(node: Node<K>): Id {
-		const key = node.kind === 'affine' ? undefined : JSON.stringify({ ...node, origin: '' });
+		const key = node.kind === 'affine' ? undefined : keyOf(node);
 		const known = key === undefined ? undefined : this.#interned.get(key);
 		if (known !== undefined) return known;
 		const id = this.#nodes.push(node) - 1;
@@ -108,6 +108,13 @@ export class GraphBuilder<K extends Kind = Kind> {
 		return { nodes: this.#nodes, outputs };
 	}
 }
+
+/** Equal exactly for nodes that compute the same, whatever they come from; a * b = b * a. */
+const keyOf = (node: object): string => {
+	const { a, b, ...rest } = node as Partial<Node<'multiply'>>;
+	const factors = a === undefined || b === undefined ? [] : [Math.min(a, b), Math.max(a, b)];
+	return JSON.stringify([{ ...rest, origin: '' }, factors]);
+};
 
 /** An affine node of the given terms; terms on the same operand are summed. */
 export const affine = (terms: readonly Term[], bias: Float64Array, shape: Shape, origin: string): Node<'affine'> => {

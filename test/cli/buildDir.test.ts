@@ -98,7 +98,7 @@ test('a build directory with a part missing, broken or of another version is ref
 	refused(files({ 'client/program.json': JSON.stringify({ ...client, inputs: {} }) }), /wrong type/);
 	refused(files({ 'server/program.json': JSON.stringify({ ...server, batch: '1' }) }), /wrong type/);
 	refused(files({ 'server/constants.bin': twos.subarray(0, 60) }), /cut off/);
-	refused(files({ 'server/constants.bin': twos.subarray(0, 56) }), /holds 7 numbers where the program uses 8/);
+	refused(files({ 'server/constants.bin': twos.subarray(0, 56) }), /hold 7 numbers where the program uses 8/);
 	refused(files({ 'server/constants.bin': new Uint8Array(64).fill(0xff) }), /not finite/);
 	refused(files({ 'server/program.json': JSON.stringify({ ...server, fingerprint: 'beef' }) }), /different/);
 });

@@ -24,6 +24,8 @@ export type Placement = {
 	readonly period: number;
 	/** Offsets that may serve a pair: 0 <= d < window; or 'any', the fewest found greedily. */
 	readonly window: number | 'any';
+	/** With 'any': more diagonals than this are not worth looking for. */
+	readonly most?: number;
 };
 
 /** plain[t] multiplies slot (t + offset) mod v of the source and is added to slot t. */
@@ -102,7 +104,7 @@ const serveWindow = (
 const serveGreedily = (
 	matrices: readonly SparseMatrix[],
 	sources: readonly Source[],
-	{ groupOf, rowOf, period }: Placement,
+	{ groupOf, rowOf, period, most = Number.POSITIVE_INFINITY }: Placement,
 	served: Served,
 	collected: Collector,
 ): void => {
@@ -110,6 +112,7 @@ const serveGreedily = (
 	for (let t = 0; t < period; t++) {
 		const group = groupOf[t] as number;
 		if (group < 0) continue;
+		if (collected.size > most) return;
 		const row = rowOf[group] as number;
 		matrices.forEach((matrix, term) => {
 			for (let k = matrix.rowStart[row] as number; k < (matrix.rowStart[row + 1] as number); k++) {
@@ -208,6 +211,10 @@ class Collector {
 	constructor({ groupOf, period }: Placement) {
 		this.#slots = groupOf.length;
 		this.#period = period;
+	}
+
+	get size(): number {
+		return this.#plains.size;
 	}
 
 	put(source: number, offset: number, slot: number, value: number): void {

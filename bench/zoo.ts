@@ -1,0 +1,30 @@
+/** What the benchmarks share: the models of the zoo with their calibration, and a clock. */
+import { readFileSync } from 'node:fs';
+import { parseNpy } from '../cli/arrays.ts';
+import { type Compiled, type CompileOptions, compile } from '../compiler/index.ts';
+import type { ZooModel } from '../models/index.ts';
+
+const folder = new URL('../models/', import.meta.url);
+
+/** The samples of a .npy file below models/, one array each. */
+export const rowsOf = (path: string): Float64Array[] => {
+	const { shape, data } = parseNpy(readFileSync(new URL(path, folder)), path);
+	const size = data.length / (shape[0] as number);
+	return Array.from({ length: shape[0] as number }, (_, i) => data.slice(i * size, (i + 1) * size));
+};
+
+/** A model of the zoo compiled with its own calibration; `input` is the name of its only input. */
+export const compileZoo = (model: ZooModel, options: CompileOptions = {}): Compiled & { readonly input: string } => {
+	const calibration = new Map([[model.input, rowsOf(model.calibration)]]);
+	const compiled = compile(readFileSync(new URL(model.path, folder)), { ...options, calibration });
+	return { ...compiled, input: model.input };
+};
+
+export const timed = async <T>(work: () => T | Promise<T>): Promise<{ readonly result: T; readonly ms: number }> => {
+	const start = performance.now();
+	const result = await work();
+	return { result, ms: performance.now() - start };
+};
+
+export const median = (values: readonly number[]): number =>
+	[...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
