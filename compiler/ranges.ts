@@ -3,7 +3,7 @@ import type { Samples } from './options.ts';
 import { packInto } from './packing/layout.ts';
 import type { Lowered } from './packing/lower.ts';
 import type { SlotCircuit } from './slots/circuit.ts';
-import { evaluateAll, type PackedInputs } from './slots/evaluate.ts';
+import type { PackedInputs } from './slots/evaluate.ts';
 import { boundedMagnitudes, observedMagnitudes } from './slots/magnitudes.ts';
 import { countOf, sampleAt } from './tensor/calibrate.ts';
 import { evaluate } from './tensor/evaluate.ts';
@@ -26,8 +26,9 @@ const ACCEPTED_MARGIN = 0.5;
 /** Values may be this many times larger than calibration showed before they leave the modulus. */
 export const HEADROOM = 8;
 /** Samples that magnitudes and noise are taken from: more change the estimates by fractions of a bit. */
-const MAGNITUDE_SAMPLES = 32;
+const MAGNITUDE_SAMPLES = 16;
 const NOISE_SAMPLES = 4;
+const OUTPUT_SAMPLES = 256;
 const ASSUMED_SAMPLES = 4;
 
 /** From samples of the body's inputs. */
@@ -66,7 +67,7 @@ export const slotValues = (
 	const chosen = spread(countOf(samples), MAGNITUDE_SAMPLES).map((i) => packed(sampleAt(samples, i)));
 	return {
 		read: new Map([...lowered.outputs].map(([name, layout]) => [name, layout.parts])),
-		samples: spread(chosen.length, NOISE_SAMPLES).map((i) => evaluateAll(circuit, chosen[i] as PackedInputs)),
+		samples: spread(chosen.length, NOISE_SAMPLES).map((i) => chosen[i] as PackedInputs),
 		magnitudes:
 			source === 'calibration' ? withHeadroom(circuit, chosen) : boundedMagnitudes(circuit, packed(largest(bounds))),
 	};
@@ -86,7 +87,7 @@ const largest = (bounds: ReadonlyMap<string, Bounds>): ReadonlyMap<string, Float
 /** The largest |element| of every output over the samples. */
 export const outputMagnitudes = (graph: Graph<CoreKind>, samples: Samples): ReadonlyMap<string, number> => {
 	const magnitudes = new Map(graph.outputs.map(({ name }) => [name, 0]));
-	for (const i of spread(countOf(samples), 8 * MAGNITUDE_SAMPLES))
+	for (const i of spread(countOf(samples), OUTPUT_SAMPLES))
 		for (const [name, values] of evaluate(graph, sampleAt(samples, i)))
 			magnitudes.set(
 				name,

@@ -1,13 +1,15 @@
 import { totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
-import { BOUND_DEVIATIONS, noiseOf } from './ckks/noise.ts';
+import { BOUND_DEVIATIONS, visitNoise } from './ckks/noise.ts';
 import { keyBytes } from './codegen/program.ts';
 import { ciphertextBytes } from './codegen/registers.ts';
+import { largest } from './numeric/vectors.ts';
 import type { CompileOptions } from './options.ts';
 import { describe } from './packing/layout.ts';
 import type { Stages } from './pipeline.ts';
 import { slotValues } from './ranges.ts';
+import type { PackedInputs } from './slots/evaluate.ts';
 import type { Shape } from './tensor/graph.ts';
 import type { ActivationFit } from './tensor/passes/approximate.ts';
 
@@ -149,8 +151,7 @@ const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
 const layersOf = (stages: Stages): readonly LayerReport[] => {
 	const { core, packing, lowered, knowledge, solution } = stages;
 	const { circuit } = solution;
-	const values = slotValues(lowered, knowledge).samples[0] ?? [];
-	const variances = noiseOf(circuit, values);
+	const precisions = precisionsOf(circuit, slotValues(lowered, knowledge).samples[0] ?? new Map());
 	const origins = [...new Set(core.nodes.map(({ origin }) => origin))];
 	return origins.flatMap((origin) => {
 		const nodes = core.nodes.flatMap((node, id) =>
@@ -171,7 +172,7 @@ const layersOf = (stages: Stages): readonly LayerReport[] => {
 				plainProducts: count('multiplyPlain'),
 				products: count('multiply'),
 				level: result.op.level,
-				bits: rounded(precisionOf(values[result.op.slot], variances[result.id])),
+				bits: rounded(precisions[result.id] ?? 0),
 				milliseconds: Number(estimateMilliseconds(partOf(circuit, ops)).toFixed(1)),
 			},
 		];
@@ -183,9 +184,12 @@ const partOf = (circuit: CkksCircuit, ops: readonly { readonly op: Op }[]): Ckks
 	ops: ops.map(({ op }) => op),
 });
 
-const precisionOf = (values: Float64Array | undefined, variances: Float64Array | undefined): number => {
-	if (values === undefined || variances === undefined) return 0;
-	const largest = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
-	const error = BOUND_DEVIATIONS * Math.sqrt(variances.reduce((a, x) => Math.max(a, x), 0));
-	return Math.log2(largest / error);
+/** log2(largest value / error bound) of every value; 0 where the sample is all zero. */
+const precisionsOf = (circuit: CkksCircuit, sample: PackedInputs): readonly number[] => {
+	const precisions: number[] = [];
+	visitNoise(circuit, sample, (_, value, variance) => {
+		const [most, error] = [largest(value), BOUND_DEVIATIONS * Math.sqrt(largest(variance))];
+		precisions.push(most === 0 ? 0 : Math.log2(most / error));
+	});
+	return precisions;
 };

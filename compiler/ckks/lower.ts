@@ -34,14 +34,11 @@ export const lower = (circuit: SlotCircuit, demand: Demand, chain: Chain, rotati
 		const rule = rules[op.kind] as Rule<SlotKind>;
 		values.push(rule(op, demand.depths[slot] as number, (id) => values[id] as Value, states, enters));
 	});
-	const outputs = circuit.outputs.map(({ name, parts }) => ({
-		name,
-		parts: parts.map((slot) => {
-			builder.slot = slot;
-			builder.origin = `output ${name}`;
-			return builder.relinearized((values[slot] as Value).id);
-		}),
-	}));
+	const outputs = circuit.outputs.map(({ name, parts }) => {
+		builder.origin = `output ${name}`;
+		const alike = states.alike(parts.map((slot) => values[slot] as Value));
+		return { name, parts: alike.map((id) => builder.relinearized(id)) };
+	});
 	return pruned({
 		slots: circuit.slots,
 		parameters: chain.parameters,
@@ -128,6 +125,13 @@ class States {
 	multiply(a: Value, b: Value, depth: number): Value {
 		const id = this.#builder.multiply(this.#settledAt(a, depth - 1), this.#settledAt(b, depth - 1));
 		return { id, depth, pending: true };
+	}
+
+	/** The parts of one output: they share a level and a scale, those of the deepest. */
+	alike(values: readonly Value[]): readonly Id[] {
+		const depth = values.reduce((deepest, value) => Math.max(deepest, value.depth), 0);
+		const pending = values.every((value) => value.pending || value.depth < depth);
+		return values.map((value) => (pending ? this.#pendingAt(value, depth) : this.#settledAt(value, depth)));
 	}
 
 	/** The value rescaled, unless it is the last product, which never is. */

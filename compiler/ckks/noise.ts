@@ -6,8 +6,11 @@ import {
 	rescaleVariance,
 	slotExponents,
 } from '../../runtime/noise.ts';
-import { rotated } from '../slots/evaluate.ts';
-import { type CkksCircuit, type Id, type Kind, type Op, plainOf } from './circuit.ts';
+import { add, rotated, scaled } from '../numeric/vectors.ts';
+import { lastUses } from '../slots/circuit.ts';
+import type { PackedInputs } from '../slots/evaluate.ts';
+import { type CkksCircuit, type Id, type Kind, type Op, operandsOf } from './circuit.ts';
+import { constantValues, evaluateOp } from './evaluate.ts';
 
 /**
  * Standard deviations that a stated bound lies above the mean error. Noise that was multiplied by the secret has the tails
@@ -15,108 +18,132 @@ import { type CkksCircuit, type Id, type Kind, type Op, plainOf } from './circui
  */
 export const BOUND_DEVIATIONS = 6;
 
-/** The error variance of the real part of every slot of every value, in units of the message. */
-export type Variances = readonly Float64Array[];
-
 type Surroundings = {
 	readonly circuit: CkksCircuit;
-	/** Values of the slots, by slot value. */
-	readonly slotValues: readonly Float64Array[];
+	/** Error variance of the real part of every slot of a value, in units of the message. */
 	readonly variance: (id: Id) => Float64Array;
 	readonly value: (id: Id) => Float64Array;
-	/** Relative height of the key-switching bias in each virtual slot, and its value at exponent 1. */
-	readonly keySwitch: (level: number, scale: number) => Float64Array;
+	/** The variance that one key switching adds in every slot, in units of the ciphertext. */
+	readonly keySwitch: (level: number) => Float64Array;
 };
 type Rules = { readonly [K in Kind]: (op: Op<K>, around: Surroundings) => Float64Array };
 
-const plus = (a: Float64Array, constant: number): Float64Array => a.map((x) => x + constant);
-const zip = (a: Float64Array, b: Float64Array, f: (x: number, y: number) => number): Float64Array => {
-	const y = new Float64Array(a.length);
-	for (let t = 0; t < a.length; t++) y[t] = f(a[t] as number, b[t] as number);
-	return y;
-};
+const ringDegreeOf = ({ circuit }: Surroundings): number => circuit.parameters.ringDegree;
+
 /** Errors of one value added to itself are the same error twice; of two values, independent. */
 const sum = (op: Op<'add'> | Op<'subtract'>, { variance }: Surroundings): Float64Array =>
-	op.a === op.b ? variance(op.a).map((x) => 4 * x) : zip(variance(op.a), variance(op.b), (x, y) => x + y);
+	op.a === op.b ? scaled(variance(op.a), 4) : add(variance(op.a), variance(op.b));
+
+const switched = (before: Float64Array, op: Op, { keySwitch }: Surroundings): Float64Array =>
+	add(before, scaled(keySwitch(op.level), 1 / op.scale ** 2));
 
 const rules: Rules = {
-	input: (op, { circuit }) =>
-		new Float64Array(circuit.slots).fill(encryptionVariance(circuit.parameters.ringDegree) / op.scale ** 2),
-	rotate: (op, { variance, keySwitch }) =>
-		zip(rotated(variance(op.a), op.steps), keySwitch(op.level, op.scale), (x, y) => x + y),
+	input: (op, around) =>
+		new Float64Array(around.circuit.slots).fill(encryptionVariance(ringDegreeOf(around)) / op.scale ** 2),
+	rotate: (op, around) => switched(rotated(around.variance(op.a), op.steps), op, around),
 	add: sum,
 	subtract: sum,
 	negate: (op, { variance }) => variance(op.a),
-	addPlain: (op, { circuit, variance }) =>
-		plus(variance(op.a), encodingVariance(circuit.parameters.ringDegree) / op.scale ** 2),
-	multiplyPlain: (op, { circuit, variance, value }) => {
-		const constant = circuit.constants[op.constant] as CkksCircuit['constants'][number];
-		const plain = plainOf(circuit, constant);
-		const rounding = encodingVariance(circuit.parameters.ringDegree) / constant.scale ** 2;
-		const [x, before] = [value(op.a), variance(op.a)];
-		return plain.map(
-			(p, t) => p * p * (before[t] as number) + ((x[t] as number) ** 2 + (before[t] as number)) * rounding,
-		);
+	addPlain: (op, around) => scaled(around.variance(op.a), 1, encodingVariance(ringDegreeOf(around)) / op.scale ** 2),
+	multiplyPlain: (op, around) => {
+		const { scale } = around.circuit.constants[op.constant] as CkksCircuit['constants'][number];
+		const rounding = encodingVariance(ringDegreeOf(around)) / scale ** 2;
+		return timesPlain(around.value(op.a), around.variance(op.a), constantValues(around.circuit, op.constant), rounding);
 	},
-	multiply: (op, { variance, value }) => {
-		const [x, y, vx, vy] = [value(op.a), value(op.b), variance(op.a), variance(op.b)];
-		if (op.a === op.b) return x.map((a, t) => 4 * a * a * (vx[t] as number) + 3 * (vx[t] as number) ** 2);
-		return x.map((a, t) => {
-			const [b, va, vb] = [y[t] as number, vx[t] as number, vy[t] as number];
-			return a * a * vb + b * b * va + va * vb;
-		});
-	},
-	relinearize: (op, { variance, keySwitch }) => zip(variance(op.a), keySwitch(op.level, op.scale), (x, y) => x + y),
-	rescale: (op, { circuit, variance }) =>
-		plus(variance(op.a), rescaleVariance(circuit.parameters.ringDegree, op.size) / op.scale ** 2),
+	multiply: (op, { variance, value }) =>
+		op.a === op.b
+			? ofSquare(value(op.a), variance(op.a))
+			: ofProduct(value(op.a), variance(op.a), value(op.b), variance(op.b)),
+	relinearize: (op, around) => switched(around.variance(op.a), op, around),
+	rescale: (op, around) =>
+		scaled(around.variance(op.a), 1, rescaleVariance(ringDegreeOf(around), op.size) / op.scale ** 2),
 	modSwitch: (op, { variance }) => variance(op.a),
 };
 
-/**
- * Propagates error variances through the circuit for one sample, whose slot values are given by slot id. Errors of
- * different values are taken as independent. Cost: a few float64 operations per slot and value.
- */
-export const noiseOf = (circuit: CkksCircuit, slotValues: readonly Float64Array[]): Variances => {
-	const variances: Float64Array[] = [];
-	const around: Surroundings = {
-		circuit,
-		slotValues,
-		variance: (id) => variances[id] as Float64Array,
-		value: (id) => slotValues[(circuit.ops[id] as Op).slot] as Float64Array,
-		keySwitch: keySwitchNoise(circuit),
-	};
-	for (const op of circuit.ops) {
-		const rule = rules[op.kind] as (op: Op, around: Surroundings) => Float64Array;
-		variances.push(rule(op, around));
+/** Var[(x + e)(p + r)] = p^2 var(e) + (x^2 + var(e)) var(r). */
+const timesPlain = (x: Float64Array, variance: Float64Array, plain: Float64Array, rounding: number): Float64Array => {
+	const y = new Float64Array(x.length);
+	for (let t = 0; t < y.length; t++) {
+		const [a, p, v] = [x[t] as number, plain[t] as number, variance[t] as number];
+		y[t] = p * p * v + (a * a + v) * rounding;
 	}
-	return variances;
+	return y;
 };
 
-/** The variance that one key switching adds in each virtual slot, the worst of its real slots; by level and scale. */
-const keySwitchNoise = (circuit: CkksCircuit): ((level: number, scale: number) => Float64Array) => {
+/** Mean square of (x + e)^2 - x^2 for a Gaussian e: 4 x^2 var(e) + 3 var(e)^2. */
+const ofSquare = (x: Float64Array, variance: Float64Array): Float64Array => {
+	const y = new Float64Array(x.length);
+	for (let t = 0; t < y.length; t++) {
+		const [a, v] = [x[t] as number, variance[t] as number];
+		y[t] = 4 * a * a * v + 3 * v * v;
+	}
+	return y;
+};
+
+/** x^2 var(f) + y^2 var(e) + var(e) var(f). */
+const ofProduct = (x: Float64Array, ofX: Float64Array, y: Float64Array, ofY: Float64Array): Float64Array => {
+	const z = new Float64Array(x.length);
+	for (let t = 0; t < z.length; t++) {
+		const [a, e, b, f] = [x[t] as number, ofX[t] as number, y[t] as number, ofY[t] as number];
+		z[t] = a * a * f + b * b * e + e * f;
+	}
+	return z;
+};
+
+/**
+ * Propagates error variances through the circuit for one packed sample, and shows each value with its variance, per slot.
+ * Errors of different values are taken as independent. Both are dropped after their last reader.
+ */
+export const visitNoise = (
+	circuit: CkksCircuit,
+	inputs: PackedInputs,
+	visit: (id: Id, value: Float64Array, variance: Float64Array) => void,
+): void => {
+	const last = lastUses(circuit.ops.map(operandsOf));
+	const values: (Float64Array | undefined)[] = [];
+	const variances: (Float64Array | undefined)[] = [];
+	const at = (id: Id): Float64Array => values[id] as Float64Array;
+	const variance = (id: Id): Float64Array => variances[id] as Float64Array;
+	const around: Surroundings = { circuit, variance, value: at, keySwitch: keySwitchNoise(circuit) };
+	circuit.ops.forEach((op, id) => {
+		const value = evaluateOp(op, { at, circuit, inputs });
+		const error = (rules[op.kind] as (op: Op, around: Surroundings) => Float64Array)(op, around);
+		values.push(value);
+		variances.push(error);
+		visit(id, value, error);
+		for (const operand of operandsOf(op)) {
+			if (last[operand] !== id) continue;
+			values[operand] = undefined;
+			variances[operand] = undefined;
+		}
+	});
+};
+
+/** The variance that one key switching adds in each virtual slot, the worst of its real slots, by level. */
+const keySwitchNoise = (circuit: CkksCircuit): ((level: number) => Float64Array) => {
 	const { slots, parameters } = circuit;
 	const { ringDegree, primes, specialPrime } = parameters;
-	const batch = ringDegree / 2 / slots;
-	const exponents = slotExponents(ringDegree);
-	const worst = Int32Array.from({ length: slots }, (_, t) =>
-		exponents
-			.subarray(t * batch, (t + 1) * batch)
-			.reduce((a, b) => (nearness(a, ringDegree) < nearness(b, ringDegree) ? a : b)),
-	);
+	const worst = worstExponents(ringDegree, slots);
 	const byLevel = new Map<number, Float64Array>();
-	return (level, scale) => {
-		let variance = byLevel.get(level);
-		if (variance === undefined) {
-			const spread = keySwitchSpreadVariance(ringDegree, primes, level, specialPrime);
-			variance = Float64Array.from(
-				worst,
-				(e) => spread + keySwitchBiasVariance(ringDegree, primes, level, specialPrime, e),
-			);
-			byLevel.set(level, variance);
-		}
-		return variance.map((x) => x / scale ** 2);
+	return (level) => {
+		const known = byLevel.get(level);
+		if (known !== undefined) return known;
+		const spread = keySwitchSpreadVariance(ringDegree, primes, level, specialPrime);
+		const variance = Float64Array.from(
+			worst,
+			(exponent) => spread + keySwitchBiasVariance(ringDegree, primes, level, specialPrime, exponent),
+		);
+		byLevel.set(level, variance);
+		return variance;
 	};
 };
 
-/** Distance of the exponent from 0 modulo 2N: the bias is largest where it is smallest. */
-const nearness = (exponent: number, ringDegree: number): number => Math.min(exponent, 2 * ringDegree - exponent);
+/** For each virtual slot the exponent nearest to 0 modulo 2N among its real slots: there the bias is largest. */
+const worstExponents = (ringDegree: number, slots: number): Int32Array => {
+	const exponents = slotExponents(ringDegree);
+	const batch = exponents.length / slots;
+	const distance = (exponent: number): number => Math.min(exponent, 2 * ringDegree - exponent);
+	return Int32Array.from({ length: slots }, (_, t) =>
+		exponents.subarray(t * batch, (t + 1) * batch).reduce((a, b) => (distance(a) < distance(b) ? a : b)),
+	);
+};

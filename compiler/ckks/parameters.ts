@@ -1,10 +1,11 @@
 import type { SecurityBits } from '../../runtime/plan.ts';
 import type { SlotCircuit } from '../slots/circuit.ts';
+import type { PackedInputs } from '../slots/evaluate.ts';
 import { type Chain, chainOf, type Demand, demandOf, totalBits } from './chain.ts';
 import type { CkksCircuit } from './circuit.ts';
 import { estimateMilliseconds } from './cost.ts';
 import { lower, type Rotations } from './lower.ts';
-import { BOUND_DEVIATIONS, noiseOf } from './noise.ts';
+import { BOUND_DEVIATIONS, visitNoise } from './noise.ts';
 import { primeBelow } from './primes.ts';
 import { modulusLimit } from './security.ts';
 
@@ -14,8 +15,8 @@ export type Requirements = {
 	readonly security: SecurityBits;
 	/** Wanted: error <= 2^-precision of the largest output magnitude. */
 	readonly precision: number;
-	/** Slot values of a few typical samples, for the noise: one array of vectors per sample. */
-	readonly samples: readonly (readonly Float64Array[])[];
+	/** A few typical samples, packed, for the noise. The search looks at the first, the result is rated on all. */
+	readonly samples: readonly PackedInputs[];
 	/** Slots of each output that are read, by name and part: non-negative where an element is. */
 	readonly read: ReadonlyMap<string, readonly Int32Array[]>;
 	/** The largest |slot| of each slot value, with its headroom: what the modulus must hold. */
@@ -37,6 +38,8 @@ const MAX_PRIME_BITS = 48;
 const MIN_SCALE_BITS = 16;
 /** Plaintext scales are tried this many bits below the waterline: their rounding errors average out over sums. */
 const PLAIN_SAVINGS = [0, 3, 6];
+/** Bits more than asked for on the first sample, so that the others reach what is asked for. */
+const SAMPLE_MARGIN = 0.5;
 /** The smallest plaintext scale. */
 const MIN_PLAIN_BITS = 15;
 
@@ -54,7 +57,7 @@ export const solveParameters = (slots: SlotCircuit, requirements: Requirements):
 				const solution = smallestScale(slots, demand, { baseCount, savings, rotations }, requirements);
 				if (solution !== undefined && (best === undefined || isCheaper(solution, best))) best = solution;
 			}
-	return best;
+	return best === undefined ? undefined : rated(best.circuit, requirements.samples, requirements.read);
 };
 
 /** One corner of the search: how many base primes, bits of plaintext scales below the waterline, which form is rotated. */
@@ -79,7 +82,7 @@ const smallestScale = (
 		const scale = (low + high) >> 1;
 		const attempt = attemptAt(slots, demand, corner, scale, requirements);
 		if (attempt === 'too large') high = scale - 1;
-		else if (attempt.bits >= requirements.precision) {
+		else if (attempt.bits >= requirements.precision + SAMPLE_MARGIN) {
 			best = attempt;
 			high = scale - 1;
 		} else low = scale + 1;
@@ -120,7 +123,7 @@ const attemptAt = (
 	const [specialPrime, ...base] = fixed as [number, ...number[]];
 	const parameters = { ringDegree, primes: [...base, ...middle], specialPrime, security };
 	if (totalBits(parameters) > limit) return 'too large';
-	return rated({ ...circuit, parameters }, requirements);
+	return rated({ ...circuit, parameters }, requirements.samples.slice(0, 1), requirements.read);
 };
 
 /** Bits of the smallest prime that is 1 mod 2N, about: such primes are rarer the smaller they are. */
@@ -139,26 +142,40 @@ const baseDemand = (circuit: CkksCircuit, baseCount: number, magnitudes: Float64
 };
 
 /** The predicted error of every output: the worst slot that is read, of the worst sample. */
-const rated = (circuit: CkksCircuit, { samples, read }: Requirements): Solution => {
-	const worst = new Map(circuit.outputs.map(({ name }) => [name, { name, error: 0, magnitude: 0 }]));
-	for (const values of samples) {
-		const variances = noiseOf(circuit, values);
-		for (const { name, parts } of circuit.outputs) {
-			const entry = worst.get(name) as { name: string; error: number; magnitude: number };
-			parts.forEach((id, part) => {
-				const value = values[circuit.ops[id]?.slot ?? -1] as Float64Array;
-				const variance = variances[id] as Float64Array;
-				read.get(name)?.[part]?.forEach((element, t) => {
-					if (element < 0) return;
+const rated = (circuit: CkksCircuit, samples: readonly PackedInputs[], read: Requirements['read']): Solution => {
+	const outputs = circuit.outputs.map(({ name }) => ({ name, error: 0, magnitude: 0 }));
+	const places = outputPlaces(circuit, read);
+	for (const sample of samples)
+		visitNoise(circuit, sample, (id, value, variance) => {
+			for (const { output, slots } of places.get(id) ?? [])
+				for (const t of slots) {
+					const entry = outputs[output] as (typeof outputs)[number];
 					entry.error = Math.max(entry.error, BOUND_DEVIATIONS * Math.sqrt(variance[t] as number));
 					entry.magnitude = Math.max(entry.magnitude, Math.abs(value[t] as number));
-				});
-			});
-		}
-	}
-	const outputs = [...worst.values()];
-	const bits = Math.min(
-		...outputs.map(({ error, magnitude }) => Math.log2(Math.max(magnitude, 2 ** -20) / Math.max(error, 1e-300))),
-	);
-	return { circuit, outputs, bits };
+				}
+		});
+	const precision = ({ error, magnitude }: OutputNoise): number =>
+		Math.log2(Math.max(magnitude, SMALLEST_OUTPUT) / Math.max(error, Number.MIN_VALUE));
+	return { circuit, outputs, bits: Math.min(...outputs.map(precision)) };
+};
+
+/** Outputs that are (nearly) zero on all samples are held to this absolute precision instead. */
+const SMALLEST_OUTPUT = 2 ** -10;
+
+type OutputPlace = { readonly output: number; readonly slots: readonly number[] };
+
+/** Which values are outputs, and the slots of them that are read. */
+const outputPlaces = (
+	circuit: CkksCircuit,
+	read: Requirements['read'],
+): ReadonlyMap<number, readonly OutputPlace[]> => {
+	const places = new Map<number, OutputPlace[]>();
+	circuit.outputs.forEach(({ name, parts }, output) => {
+		parts.forEach((id, part) => {
+			const elements = read.get(name)?.[part] ?? new Int32Array();
+			const slots = [...elements.keys()].filter((t) => (elements[t] as number) >= 0);
+			places.set(id, [...(places.get(id) ?? []), { output, slots }]);
+		});
+	});
+	return places;
 };

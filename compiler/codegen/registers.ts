@@ -1,5 +1,6 @@
 import type { Instruction } from '../../runtime/plan.ts';
 import { type CkksCircuit, type Id, type Op, operandsOf } from '../ckks/circuit.ts';
+import { lastUses } from '../slots/circuit.ts';
 
 /** The program on registers, and the most bytes of ciphertexts alive at once. */
 export type Scheduled = {
@@ -20,7 +21,7 @@ export const schedule = (circuit: CkksCircuit): Scheduled => {
 	const { ringDegree } = circuit.parameters;
 	const inputs = inputNames(circuit);
 	const outputs = outputPlaces(circuit);
-	const last = lastReaders(circuit);
+	const last = lastUses(circuit.ops.map(operandsOf));
 	const registerOf = new Map<Id, number>();
 	const free: number[] = [];
 	const instructions: Instruction[] = [];
@@ -54,17 +55,8 @@ const bytesOf = (circuit: CkksCircuit, id: Id): number => {
 	return ciphertextBytes(circuit.parameters.ringDegree, level, size);
 };
 
-/** The last operation that reads each value; itself when none does. */
-const lastReaders = (circuit: CkksCircuit): readonly Id[] => {
-	const last = circuit.ops.map((_, id) => id);
-	circuit.ops.forEach((op, id) => {
-		for (const operand of operandsOf(op)) last[operand] = id;
-	});
-	return last;
-};
-
 /** The input tensors in the order of their first part. */
-export const inputNames = (circuit: CkksCircuit): readonly string[] => [
+const inputNames = (circuit: CkksCircuit): readonly string[] => [
 	...new Set(circuit.ops.flatMap((op) => (op.kind === 'input' ? [op.name] : []))),
 ];
 

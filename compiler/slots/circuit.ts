@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { InternalError } from '../errors.ts';
 
 /**
@@ -51,13 +52,13 @@ export const operandsOf = (op: Op): readonly Id[] => {
 	}
 };
 
-/** For each value the values that read it, in order. */
-export const consumersOf = (circuit: SlotCircuit): readonly (readonly Id[])[] => {
-	const consumers: Id[][] = circuit.ops.map(() => []);
-	circuit.ops.forEach((op, id) => {
-		for (const operand of new Set(operandsOf(op))) consumers[operand]?.push(id);
+/** For each value the last one that reads it; itself when none does. `operands` by value. */
+export const lastUses = (operands: readonly (readonly Id[])[]): Int32Array => {
+	const last = Int32Array.from(operands, (_, id) => id);
+	operands.forEach((read, id) => {
+		for (const operand of read) last[operand] = id;
 	});
-	return consumers;
+	return last;
 };
 
 /**
@@ -131,7 +132,8 @@ export class SlotBuilder {
 
 	#plain(values: Float64Array): number {
 		if (values.length !== this.slots) throw new InternalError('slots', `a plaintext of ${values.length} slots`);
-		const key = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('latin1');
+		const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+		const key = createHash('sha1').update(bytes).digest('base64');
 		const known = this.#knownPlains.get(key);
 		if (known !== undefined) return known;
 		const id = this.#plains.push(values) - 1;

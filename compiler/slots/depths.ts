@@ -24,7 +24,7 @@ export const depthOf = (circuit: SlotCircuit): number => {
 
 /**
  * depth[id]: the greatest depth at which each value may be computed without making the circuit deeper. Everything is done
- * as late as it can be: the cost of an operation falls with the level.
+ * as late as it can be: the cost of an operation falls with the level. Parts of one input are encrypted alike: the earliest counts.
  */
 export const latestDepths = (circuit: SlotCircuit): readonly number[] => {
 	const depth = depthOf(circuit);
@@ -34,5 +34,9 @@ export const latestDepths = (circuit: SlotCircuit): readonly number[] => {
 		const allowed = (latest[id] as number) - (isProduct(op) ? 1 : 0);
 		for (const operand of operandsOf(op)) latest[operand] = Math.min(latest[operand] as number, allowed);
 	}
-	return latest;
+	const first = new Map<string, number>();
+	circuit.ops.forEach((op, id) => {
+		if (op.kind === 'input') first.set(op.name, Math.min(first.get(op.name) ?? depth, latest[id] as number));
+	});
+	return circuit.ops.map((op, id) => (op.kind === 'input' ? first.get(op.name) : undefined) ?? (latest[id] as number));
 };

@@ -1,3 +1,4 @@
+import { rotated } from '../../numeric/vectors.ts';
 import type { Id, SlotBuilder } from '../../slots/circuit.ts';
 import type { Diagonal } from './diagonals.ts';
 
@@ -77,7 +78,7 @@ export const recordLinear = (
 	for (const { source, offset, plain } of diagonals) {
 		const giant = giantOf(offset, slots, split);
 		const baby = babies.get(`${source} ${babyOf(offset, slots, split)}`) as Id;
-		const product = builder.multiplyPlain(baby, shifted(plain, -giant));
+		const product = builder.multiplyPlain(baby, rotated(plain, -giant));
 		const known = inner.get(giant);
 		inner.set(giant, known === undefined ? product : builder.add(known, product));
 	}
@@ -106,28 +107,19 @@ const chains = (
 	diagonals: readonly Diagonal[],
 	split: Split,
 ): ReadonlyMap<string, Id> => {
-	const rotated = new Map<string, Id>();
+	const made = new Map<string, Id>();
 	sources.forEach((id, source) => {
 		const babies = new Set(
 			diagonals.filter((d) => d.source === source).map((d) => babyOf(d.offset, builder.slots, split)),
 		);
-		rotated.set(`${source} 0`, id);
+		made.set(`${source} 0`, id);
 		const ordered = [...babies].sort((a, b) => a - b);
 		for (const side of [ordered.filter((b) => b > 0), ordered.filter((b) => b < 0).reverse()])
 			side.reduce((previous, baby) => {
-				const from = rotated.get(`${source} ${previous}`) as Id;
-				rotated.set(`${source} ${baby}`, builder.rotate(from, baby - previous));
+				const from = made.get(`${source} ${previous}`) as Id;
+				made.set(`${source} ${baby}`, builder.rotate(from, baby - previous));
 				return baby;
 			}, 0);
 	});
-	return rotated;
-};
-
-/** y[t] = x[(t + steps) mod v]. */
-const shifted = (x: Float64Array, steps: number): Float64Array => {
-	const start = ((steps % x.length) + x.length) % x.length;
-	const y = new Float64Array(x.length);
-	y.set(x.subarray(start));
-	y.set(x.subarray(0, start), x.length - start);
-	return y;
+	return made;
 };

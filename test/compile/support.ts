@@ -1,0 +1,257 @@
+import * as assert from 'uvu/assert';
+import { evaluateAll as evaluateCkks } from '../../compiler/ckks/evaluate.ts';
+import { BOUND_DEVIATIONS, noiseOf } from '../../compiler/ckks/noise.ts';
+import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
+import { type Layout, packInto } from '../../compiler/packing/layout.ts';
+import { evaluateAll as evaluateSlots, type PackedInputs } from '../../compiler/slots/evaluate.ts';
+import { evaluate } from '../../compiler/tensor/evaluate.ts';
+import { applyHead } from '../../compiler/tensor/passes/split.ts';
+import { evaluateLocally } from '../../runtime/local.ts';
+import type { Instruction, Program } from '../../runtime/plan.ts';
+import { Rules, type Shape, scalesAgree } from '../../runtime/rules.ts';
+import { applyTail } from '../../runtime/tail.ts';
+import { differenceOf, reference } from '../support/onnx.ts';
+
+/** One sample: values of every input by name. */
+export type Sample = ReadonlyMap<string, Float64Array>;
+type Values = ReadonlyMap<string, Float64Array>;
+
+/** Relative to the largest value: float64 sums in another order. Chebyshev bases and their monic forms cancel some digits. */
+const EXACT = 1e-8;
+/** onnxruntime computes in float32. */
+const FLOAT32 = 2e-4;
+
+const largest = (x: Float64Array): number => x.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+
+const compareAll = (stage: string, actual: Values, expected: Values): void => {
+	assert.equal([...actual.keys()].sort(), [...expected.keys()].sort(), stage);
+	for (const [name, values] of expected) {
+		const other = actual.get(name) as Float64Array;
+		assert.is(other.length, values.length, `${stage}: elements of ${name}`);
+		const allowed = EXACT * Math.max(1, largest(values));
+		const at = values.findIndex((value, i) => !(Math.abs(value - (other[i] as number)) <= allowed));
+		assert.is(at, -1, `${stage}: ${name}[${at}] is ${other[at]} instead of ${values[at]}`);
+	}
+};
+
+/** The elements in the slots of a layout; every copy must hold the same. */
+const readSlots = (layout: Layout, parts: readonly Float64Array[], size: number, stage: string): Float64Array => {
+	const read = new Float64Array(size).fill(Number.NaN);
+	layout.parts.forEach((part, p) => {
+		part.forEach((element, t) => {
+			if (element >= 0) read[element] = (parts[p] as Float64Array)[t] as number;
+		});
+	});
+	assert.is(read.findIndex(Number.isNaN), -1, `${stage}: an element is in no slot`);
+	return read;
+};
+
+/** Values of the body's inputs, and of the slots they are packed in. */
+const prepared = ({ stages }: Compiled, sample: Sample): { readonly body: Values; readonly packed: PackedInputs } => {
+	const body = new Map([...sample].map(([name, x]) => [name, applyHead(stages.split.heads.get(name), x)]));
+	const packed = new Map(
+		[...stages.lowered.inputs].map(([name, layout]) => [name, packInto(layout, body.get(name) as Float64Array)]),
+	);
+	return { body, packed };
+};
+
+/** The same sample at every stage of the compiler gives the same answer. Returns the outputs before their tails. */
+const checkStages = (compiled: Compiled, sample: Sample): Values => {
+	const { split, approximated, core, lowered, solution } = compiled.stages;
+	const { body, packed } = prepared(compiled, sample);
+	const expected = evaluate(approximated.graph, body);
+	if (approximated.report.activations.length === 0) compareAll('body', evaluate(split.body, body), expected);
+	compareAll('core', evaluate(core, body), expected);
+
+	const slots = evaluateSlots(lowered.circuit, packed);
+	const bySlots = new Map(
+		lowered.circuit.outputs.map(({ name, parts }) => {
+			const layout = lowered.outputs.get(name) as Layout;
+			const size = (expected.get(name) as Float64Array).length;
+			return [
+				name,
+				readSlots(
+					layout,
+					parts.map((id) => slots[id] as Float64Array),
+					size,
+					'slots',
+				),
+			];
+		}),
+	);
+	compareAll('slots', bySlots, expected);
+
+	evaluateCkks(solution.circuit, packed).forEach((values, id) => {
+		const slot = slots[solution.circuit.ops[id]?.slot ?? -1] as Float64Array;
+		const allowed = 1e-12 * Math.max(1, largest(slot));
+		const same = values.every((value, t) => Math.abs(value - (slot[t] as number)) <= allowed);
+		assert.ok(same, `ckks: %${id} does not hold the slot value that it says it carries`);
+	});
+	const outputsOf = (outputs: readonly { readonly name: string; readonly parts: readonly number[] }[]): unknown =>
+		outputs.map(({ name, parts }) => [name, parts.length]);
+	assert.equal(outputsOf(solution.circuit.outputs), outputsOf(lowered.circuit.outputs));
+	return expected;
+};
+
+/** Slots of an output that hold no element for its reader must not tell anything of the weights. */
+const checkLeftovers = (compiled: Compiled, sample: Sample): void => {
+	const { core, packing, lowered } = compiled.stages;
+	const slots = evaluateSlots(lowered.circuit, prepared(compiled, sample).packed);
+	core.outputs.forEach(({ name, id }, k) => {
+		const layout = packing.choices[id]?.layout as Layout;
+		const data = evaluate(core, prepared(compiled, sample).body).get(name) as Float64Array;
+		const allowed = EXACT * Math.max(1, largest(data));
+		lowered.circuit.outputs[k]?.parts.forEach((value, part) => {
+			slots[value]?.forEach((x, t) => {
+				const element = layout.parts[part]?.[t] as number;
+				const isElement = element >= 0 && Math.abs(x - (data[element] as number)) <= allowed;
+				assert.ok(x === 0 || isElement, `${name}: slot ${t} of part ${part} holds the leftover ${x}`);
+			});
+		});
+	});
+};
+
+/** Follows levels, scales and sizes through the instructions: every operation legal, every port as both sides expect it. */
+export const checkPlan = ({ client, server, constants }: Program): void => {
+	const rules = new Rules(server.parameters, server.keys);
+	const virtual = server.parameters.ringDegree / 2 / server.batch;
+	const registers: (Shape | undefined)[] = new Array(server.registers).fill(undefined);
+	const at = (register: number): Shape => {
+		const shape = registers[register];
+		assert.ok(shape, `register ${register} is read before it is written`);
+		return shape as Shape;
+	};
+	const plain = (index: number) => {
+		const spec = server.constants[index];
+		assert.ok(spec && spec.offset + virtual <= constants.length, `constant ${index} lies outside the constants`);
+		const { offset, level, scale } = spec as (typeof server.constants)[number];
+		const values = new Float64Array(rules.slots);
+		values.forEach((_, t) => {
+			values[t] = constants[offset + Math.floor(t / server.batch)] as number;
+		});
+		return rules.encode(values, level, scale);
+	};
+	const written = new Set<string>();
+	const step = (instruction: Exclude<Instruction, { op: 'output' }>): Shape => {
+		switch (instruction.op) {
+			case 'input': {
+				const port = client.inputs[instruction.input];
+				assert.ok(port !== undefined && instruction.part < port.parts.length, 'an input that is no part of the client');
+				return { level: port?.level ?? -1, scale: port?.scale ?? -1, size: 2 };
+			}
+			case 'add':
+			case 'subtract':
+				return rules.sum(at(instruction.a), at(instruction.b));
+			case 'multiply':
+				return rules.multiply(at(instruction.a), at(instruction.b));
+			case 'negate':
+				return at(instruction.a);
+			case 'relinearize':
+				return rules.relinearize(at(instruction.a));
+			case 'rescale':
+				return rules.rescale(at(instruction.a));
+			case 'modSwitch':
+				return rules.modSwitch(at(instruction.a), instruction.level);
+			case 'rotate':
+				rules.rotate(at(instruction.a), instruction.steps);
+				return at(instruction.a);
+			case 'addPlain':
+				return rules.addPlain(at(instruction.a), plain(instruction.constant));
+			case 'multiplyPlain':
+				return rules.multiplyPlain(at(instruction.a), plain(instruction.constant));
+		}
+	};
+	for (const instruction of server.instructions) {
+		if (instruction.op !== 'output') {
+			registers[instruction.to] = step(instruction);
+			continue;
+		}
+		const shape = at(instruction.a);
+		for (const port of [client.outputs[instruction.output], server.outputs[instruction.output]]) {
+			assert.is(shape.level, port?.level, `level of output ${port?.name}`);
+			assert.ok(scalesAgree(shape.scale, port?.scale ?? 0), `scale of output ${port?.name}`);
+		}
+		assert.is(shape.size, 2);
+		written.add(`${instruction.output} ${instruction.part}`);
+	}
+	const parts = client.outputs.flatMap((output, k) => output.parts.map((_, part) => `${k} ${part}`));
+	assert.equal([...written].sort(), parts.sort(), 'parts of outputs that are written');
+	const steps = new Set(server.instructions.flatMap((step) => (step.op === 'rotate' ? [step.steps] : [])));
+	assert.equal(
+		server.keys.steps,
+		[...steps].sort((a, b) => a - b),
+		'exactly the keys that are used',
+	);
+};
+
+export type Checks = {
+	readonly options?: CompileOptions;
+	/** Compare the model with onnxruntime. Default true. */
+	readonly reference?: boolean;
+	/** Run with simulated noise as well and compare with the prediction. Default true. */
+	readonly simulate?: boolean;
+};
+
+/**
+ * Compiles a model and feeds the same samples to every stage:
+ * onnxruntime ~ tensor graph; approximated = core = slot circuit = CKKS circuit = plan(clear) ~ plan(simulate).
+ */
+export const checkModel = async (
+	bytes: Uint8Array,
+	samples: readonly Sample[],
+	{ options = {}, reference: withReference = true, simulate = true }: Checks = {},
+): Promise<Compiled> => {
+	const compiled = compile(bytes, options);
+	const { program, stages } = compiled;
+	checkPlan(program);
+	const expected = samples.map((sample) => checkStages(compiled, sample));
+	const [first] = samples;
+	if (first !== undefined) checkLeftovers(compiled, first);
+	for (const sample of withReference ? samples.slice(0, 2) : []) await checkReference(bytes, compiled, sample);
+	for (const backend of simulate ? (['clear', 'simulate'] as const) : (['clear'] as const)) {
+		const results = await evaluateLocally(program, backend, samples);
+		results.forEach(({ outputs, warnings }, k) => {
+			assert.equal(warnings, [], `${backend}: warnings`);
+			const raw = new Map([...outputs].map(([name, output]) => [name, output.raw.data]));
+			if (backend === 'clear') compareAll('plan', raw, expected[k] as Values);
+			else checkNoise(compiled, samples[k] as Sample, raw, expected[k] as Values);
+			for (const output of stages.core.outputs) {
+				const result = outputs.get(output.name);
+				const tail = stages.split.tails.get(output.name) ?? [];
+				const known = { shape: output.shape, data: expected[k]?.get(output.name) as Float64Array };
+				if (backend === 'clear' && result !== undefined)
+					assert.is(differenceOf(result, applyTail(known, tail), 1e-7), undefined, 'tail');
+			}
+		});
+	}
+	return compiled;
+};
+
+const checkReference = async (bytes: Uint8Array, compiled: Compiled, sample: Sample): Promise<void> => {
+	const shapes = new Map(compiled.stages.imported.inputs.map(({ name, shape }) => [name, shape]));
+	const feeds = new Map([...sample].map(([name, data]) => [name, { shape: shapes.get(name) ?? [], data }]));
+	const clear = compiled.clear(sample);
+	for (const [name, tensor] of await reference(bytes, feeds)) {
+		const own = clear.get(name);
+		assert.ok(own, `output ${name}`);
+		if (own !== undefined) assert.is(differenceOf(own, tensor, FLOAT32), undefined, `onnxruntime: ${name}`);
+	}
+};
+
+/** Simulated noise stays below the bound that the noise analysis gives for this very sample. */
+const checkNoise = (compiled: Compiled, sample: Sample, raw: Values, expected: Values): void => {
+	const { lowered, solution } = compiled.stages;
+	const { circuit } = solution;
+	const variances = noiseOf(circuit, evaluateSlots(lowered.circuit, prepared(compiled, sample).packed));
+	for (const { name, parts } of circuit.outputs)
+		lowered.outputs.get(name)?.parts.forEach((elements, part) => {
+			elements.forEach((element, t) => {
+				if (element < 0) return;
+				const bound = BOUND_DEVIATIONS * Math.sqrt(variances[parts[part] as number]?.[t] as number);
+				const error = Math.abs(
+					(expected.get(name)?.[element] ?? Number.NaN) - (raw.get(name)?.[element] ?? Number.NaN),
+				);
+				assert.ok(error <= bound, `${name}[${element}]: error ${error}, predicted at most ${bound}`);
+			});
+		});
+};
