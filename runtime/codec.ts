@@ -155,8 +155,9 @@ const checkResidues = (
 	polynomials: number,
 	what: string,
 ): readonly boolean[] => {
-	// Offsets of residues are odd: a copy is what makes them words.
-	const halves = new Uint32Array(bytes.slice(offset, offset + 8 * ringDegree * primes.length * polynomials).buffer);
+	// Offsets of residues are odd: a copy is what makes them words. (`slice` would not copy the bytes of a Buffer.)
+	const end = offset + 8 * ringDegree * primes.length * polynomials;
+	const halves = new Uint32Array(Uint8Array.from(bytes.subarray(offset, end)).buffer);
 	let at = 0;
 	return Array.from({ length: polynomials }, () => {
 		let any = 0;

@@ -148,7 +148,7 @@ export const readMessage = async (
 	for (const part of parts) digests.push(await sha256(part));
 	if (!sameBytes(await digestOf(bytes.subarray(0, start), digests), bytes.subarray(at)))
 		refuse('its digest does not match', 'It was damaged on the way: send it again.');
-	return { keySet: bytes.slice(40, 40 + KEY_SET_BYTES), samples: view.getUint32(56, true), parts };
+	return { keySet: Uint8Array.from(bytes.subarray(40, 40 + KEY_SET_BYTES)), samples: view.getUint32(56, true), parts };
 };
 
 const checkStart = (bytes: Uint8Array, view: DataView, kind: MessageKind, fingerprint: string): void => {
