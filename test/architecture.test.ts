@@ -86,7 +86,7 @@ test('every relative import names a file that exists', () => {
 });
 
 test('the compiler imports from the runtime only the plan format, the formulas of noise and the tail', () => {
-	const shared = ['runtime/plan.ts', 'runtime/noise.ts', 'runtime/tail.ts'];
+	const shared = ['runtime/plan.ts', 'runtime/noise.ts'];
 	none(strays('compiler', (from) => within('compiler')(from) || shared.includes(from)));
 	for (const file of shared)
 		none(

@@ -56,10 +56,13 @@ const fromRows = (columns: number, rows: readonly (readonly (readonly [number, n
 
 /** diag(d). */
 export const diagonal = (d: ArrayLike<number>): SparseMatrix =>
-	fromRows(
-		d.length,
-		Array.from(d, (value, i) => [[i, value] as const]),
-	);
+	withoutZeros({
+		rows: d.length,
+		columns: d.length,
+		rowStart: Int32Array.from({ length: d.length + 1 }, (_, i) => i),
+		columnOf: Int32Array.from(d, (_, i) => i),
+		values: Float64Array.from(d),
+	});
 
 export const identity = (size: number): SparseMatrix => diagonal(new Float64Array(size).fill(1));
 
@@ -84,43 +87,108 @@ export const apply = (matrix: SparseMatrix, x: ArrayLike<number>): Float64Array 
 	return y;
 };
 
-/** The product a b: first b, then a. */
+/**
+ * The product a b: first b, then a. Row by row into one dense row (Gustavson, 1978): one multiplication for each pair of
+ * entries, and a sort of each row's columns.
+ */
 export const compose = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 	if (a.columns !== b.rows)
 		throw new InternalError('sparse', `cannot compose ${a.columns} columns with ${b.rows} rows`);
-	const sum = new Float64Array(b.columns);
-	const touched = new Uint8Array(b.columns);
-	const rows: [number, number][][] = [];
+	const row = new Float64Array(b.columns);
+	const touchedBy = new Int32Array(b.columns).fill(-1);
+	const columns = new Int32Array(b.columns);
+	const result = new Growing(a.rows, b.columns);
 	for (let i = 0; i < a.rows; i++) {
-		const columns: number[] = [];
-		for (const [j, value] of entriesOf(a, i)) {
-			for (const [k, inner] of entriesOf(b, j)) {
-				if (touched[k] === 0) {
-					touched[k] = 1;
-					columns.push(k);
+		let count = 0;
+		for (let k = a.rowStart[i] as number; k < (a.rowStart[i + 1] as number); k++) {
+			const [j, factor] = [a.columnOf[k] as number, a.values[k] as number];
+			for (let m = b.rowStart[j] as number; m < (b.rowStart[j + 1] as number); m++) {
+				const column = b.columnOf[m] as number;
+				if (touchedBy[column] !== i) {
+					touchedBy[column] = i;
+					columns[count++] = column;
+					row[column] = 0;
 				}
-				sum[k] = (sum[k] as number) + value * inner;
+				row[column] = (row[column] as number) + factor * (b.values[m] as number);
 			}
 		}
-		rows.push(columns.map((k) => [k, sum[k] as number]));
-		for (const k of columns) {
-			sum[k] = 0;
-			touched[k] = 0;
-		}
+		for (const column of columns.subarray(0, count).sort()) result.add(column, row[column] as number);
+		result.endRow();
 	}
-	return fromRows(b.columns, rows);
+	return result.build();
 };
 
 /** a + b. */
 export const sum = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
-	const builder = new SparseBuilder(a.rows, a.columns);
-	for (const matrix of [a, b])
-		for (let i = 0; i < matrix.rows; i++) for (const [j, value] of entriesOf(matrix, i)) builder.add(i, j, value);
-	return builder.build();
+	const result = new Growing(a.rows, a.columns);
+	for (let i = 0; i < a.rows; i++) {
+		let [k, m] = [a.rowStart[i] as number, b.rowStart[i] as number];
+		const [endA, endB] = [a.rowStart[i + 1] as number, b.rowStart[i + 1] as number];
+		while (k < endA || m < endB) {
+			const inA = k < endA ? (a.columnOf[k] as number) : Number.POSITIVE_INFINITY;
+			const inB = m < endB ? (b.columnOf[m] as number) : Number.POSITIVE_INFINITY;
+			const value = (inA <= inB ? (a.values[k++] as number) : 0) + (inB <= inA ? (b.values[m++] as number) : 0);
+			result.add(Math.min(inA, inB), value);
+		}
+		result.endRow();
+	}
+	return result.build();
+};
+
+/** A matrix written row by row, columns ascending, in arrays that grow; zeros are dropped. */
+class Growing {
+	readonly #columns: number;
+	readonly #rowStart: Int32Array;
+	#columnOf = new Int32Array(1024);
+	#values = new Float64Array(1024);
+	#rows = 0;
+	#count = 0;
+
+	constructor(rows: number, columns: number) {
+		this.#columns = columns;
+		this.#rowStart = new Int32Array(rows + 1);
+	}
+
+	add(column: number, value: number): void {
+		if (value === 0) return;
+		if (this.#count === this.#values.length) {
+			const [columnOf, values] = [new Int32Array(2 * this.#count), new Float64Array(2 * this.#count)];
+			columnOf.set(this.#columnOf);
+			values.set(this.#values);
+			[this.#columnOf, this.#values] = [columnOf, values];
+		}
+		this.#columnOf[this.#count] = column;
+		this.#values[this.#count++] = value;
+	}
+
+	endRow(): void {
+		this.#rowStart[++this.#rows] = this.#count;
+	}
+
+	build(): SparseMatrix {
+		return {
+			rows: this.#rows,
+			columns: this.#columns,
+			rowStart: this.#rowStart,
+			columnOf: this.#columnOf.slice(0, this.#count),
+			values: this.#values.slice(0, this.#count),
+		};
+	}
+}
+
+/** The same matrix without stored zeros. */
+const withoutZeros = (matrix: SparseMatrix): SparseMatrix => {
+	if (matrix.values.every((value) => value !== 0)) return matrix;
+	const result = new Growing(matrix.rows, matrix.columns);
+	for (let i = 0; i < matrix.rows; i++) {
+		for (const [column, value] of entriesOf(matrix, i)) result.add(column, value);
+		result.endRow();
+	}
+	return result.build();
 };
 
 /** The [column, value] entries of row i, columns ascending. */
-export function* entriesOf(matrix: SparseMatrix, i: number): Generator<readonly [number, number]> {
+function* entriesOf(matrix: SparseMatrix, i: number): Generator<readonly [number, number]> {
 	const end = matrix.rowStart[i + 1] as number;
 	for (let k = matrix.rowStart[i] as number; k < end; k++)
 		yield [matrix.columnOf[k] as number, matrix.values[k] as number];
@@ -135,8 +203,3 @@ export const isIdentity = (matrix: SparseMatrix): boolean =>
 	nonZeros(matrix) === matrix.rows &&
 	matrix.values.every((value) => value === 1) &&
 	matrix.columnOf.every((column, k) => column === k);
-
-/** Does every row and every column hold at most one entry? Such a map scales and moves, and mixes nothing. */
-export const isMonomial = (matrix: SparseMatrix): boolean =>
-	new Set(matrix.columnOf).size === nonZeros(matrix) &&
-	matrix.rowStart.every((start, i) => i === 0 || start - (matrix.rowStart[i - 1] as number) <= 1);

@@ -131,12 +131,8 @@ test('outputs may need several ciphertexts', async () => {
 });
 
 test('inputs may need several ciphertexts', async () => {
-	const nodes = [
-		node('Mul', ['x', 'x'], ['s']),
-		node('Add', ['s', 'x'], ['r']),
-		node('ReduceMean', ['r'], ['y'], { attributes: { axes: [1], keepdims: 1 } }),
-	];
-	const bytes = model(nodes, { x: [5, 1000] }, ['y', 'r']);
+	const nodes = [node('Mul', ['x', 'x'], ['s']), node('Add', ['s', 'x'], ['r']), node('MatMul', ['r', 'w'], ['y'])];
+	const bytes = model(nodes, { x: [5, 1000] }, ['y', 'r'], { w: floats([1000, 1], 1) });
 	const compiled = await checkModel(bytes, [sampleOf({ x: 5000 })]);
 	assert.ok((compiled.program.client.inputs[0]?.parts.length ?? 0) > 1);
 });
