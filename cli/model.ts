@@ -136,6 +136,7 @@ export const compileModel = (
 	const { batch, precision, security, optimize, outputs, degree } = given;
 	const options: CompileOptions = {
 		...calibrate(model, given, inputsOf(model, given), output, data),
+		name: basename(model.path).replace(/\.onnx$/i, ''),
 		dimensions: dimensionsOf(given),
 		...(batch === undefined ? {} : { batch }),
 		...(precision === undefined ? {} : { precision }),

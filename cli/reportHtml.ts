@@ -47,7 +47,7 @@ const levels = (layers: Report['layers'], top: number): string => {
 	const width = 800;
 	const height = 160;
 	const step = width / layers.length;
-	const y = (level: number): number => 12 + ((top - level) / Math.max(top, 1)) * (height - 40);
+	const y = (level: number): number => 20 + ((top - level) / Math.max(top, 1)) * (height - 48);
 	const path = layers
 		.map(
 			({ level }, i) =>
@@ -63,6 +63,32 @@ const levels = (layers: Report['layers'], top: number): string => {
 	return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="level after each layer"><path d="${path}"/>${labels.join('')}</svg>`;
 };
 
+/** A function (dashed) and the polynomial that replaces it, over the interval of the fit. */
+const curve = ({ origin, fn, degree, curve: points }: Report['activations'][number]): string => {
+	const [width, height] = [380, 190];
+	const xs = points.map(([x]) => x);
+	const ys = points.flatMap(([, exact, polynomial]) => [exact, polynomial]);
+	const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+	const place = (x: number, y: number): string =>
+		`${(10 + ((x - left) / (right - left)) * (width - 20)).toFixed(1)} ${(height - 28 - ((y - low) / (high - low || 1)) * (height - 48)).toFixed(1)}`;
+	const line = (kind: string, of: 1 | 2): string =>
+		`<path class="${kind}" d="M${points.map((point) => place(point[0], point[of])).join('L')}"/>`;
+	const title = `${origin}: ${fn} and its polynomial of degree ${degree}`;
+	return `<figure><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${line('exact', 1)}${line('fitted', 2)}<text x="34" y="${height - 8}">${formatNumber(left)}</text><text x="${width - 34}" y="${height - 8}">${formatNumber(right)}</text></svg><figcaption>${escapeHtml(title)}</figcaption></figure>`;
+};
+
+/** Precision of each layer's result as a bar, in bits. */
+const precisions = (layers: Report['layers']): string => {
+	const [row, width, label] = [22, 800, 200];
+	const most = Math.max(1, ...layers.map(({ bits }) => bits));
+	const bars = layers.map(({ origin, bits }, i) => {
+		const w = (Math.max(0, bits) / most) * (width - label - 60);
+		const name = origin.length > 28 ? `${origin.slice(0, 27)}…` : origin;
+		return `<text class="left" x="0" y="${i * row + 15}">${escapeHtml(name)}</text><rect class="level" x="${label}" y="${i * row + 3}" width="${w.toFixed(1)}" height="16" rx="2"/><text class="left" x="${(label + w + 8).toFixed(1)}" y="${i * row + 15}">${formatNumber(bits)}</text>`;
+	});
+	return `<svg viewBox="0 0 ${width} ${layers.length * row}" role="img" aria-label="bits of precision after each layer">${bars.join('')}</svg>`;
+};
+
 const style = `
 :root { color-scheme: light dark; --line: #8884; --accent: #2b6cb0; --soft: #2b6cb033; --warn: #b7791f; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 860px; margin: 2rem auto; padding: 0 1rem; }
@@ -76,6 +102,9 @@ svg text { font-size: 12px; text-anchor: middle; fill: currentColor; }
 svg text.name { font-size: 10px; opacity: .7; }
 rect.base { fill: var(--accent); opacity: .75; } rect.level { fill: var(--accent); opacity: .4; } rect.special { fill: #888; opacity: .4; }
 path { fill: none; stroke: var(--accent); stroke-width: 2; }
+path.exact { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 4 3; opacity: .6; }
+svg text.left { text-anchor: start; }
+figure { display: inline-block; width: 48%; margin: 0 1% 1rem 0; } figcaption { font-size: .85rem; color: #888; text-align: center; }
 .warning { border-left: 3px solid var(--warn); padding: .3rem .8rem; margin: .5rem 0; }
 `;
 
@@ -95,8 +124,9 @@ ${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p
 ${section('Program', htmlTable([], summaryRows(report)))}
 ${section('Primes, in bits', primeChain(parameters.primes))}
 ${section('Level after each layer', levels(layers, parameters.level))}
+${section('Precision after each layer, in bits', layers.length === 0 ? '' : precisions(layers))}
 ${section('Layers', layers.length === 0 ? '' : htmlTable(layerHead, layerRows(report)))}
-${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)))}
+${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)) + activations.map(curve).join(''))}
 </body></html>
 `;
 };

@@ -26,6 +26,8 @@ export type CompileOptions = {
 	readonly outputs?: readonly string[];
 	/** Values of symbolic dimensions by name; a leading symbolic (batch) dimension is 1 by default. */
 	readonly dimensions?: ReadonlyMap<string, number>;
+	/** What the program is called in reports and generated modules; default: the graph's own name. */
+	readonly name?: string;
 	/** Degree of every fitted activation polynomial; default: the smallest that keeps the model's decisions. */
 	readonly degree?: number;
 };

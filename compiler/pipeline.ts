@@ -6,7 +6,7 @@ import * as ckks from './ckks/text.ts';
 import { verify as verifyCkks } from './ckks/verify.ts';
 import { programOf } from './codegen/program.ts';
 import { endsOf } from './ends.ts';
-import { refuse } from './errors.ts';
+import { CompileError, type Issue, refuse } from './errors.ts';
 import { inputKnowledge, samplesOf } from './knowledge.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
@@ -81,6 +81,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);
 	// Again: shifts and leading factors of the polynomials go into the layers around them.
 	const core = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
+	refuseConstants(core);
 
 	// Packing needs the number of slots, the number of slots follows from the ring degree, and the smallest ring degree that
 	// holds the modulus is known only at the end: so each is tried, from the smallest.
@@ -98,7 +99,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		);
 		if (solution === undefined) continue;
 		const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
-		const program = programOf(imported.name, solution.circuit, ends);
+		const program = programOf(options.name ?? imported.name, solution.circuit, ends);
 		return {
 			imported,
 			split: parts,
@@ -147,6 +148,16 @@ const DEFAULT_PRECISION = 10;
 /** Fewer bits than any circuit of this depth can do with, or fewer virtual slots than one. */
 const isHopeless = (core: Graph<CoreKind>, ringDegree: number, options: CompileOptions): boolean =>
 	modulusLimit(ringDegree, options.security ?? 128) < 16 * (depthOf(core) + 2) || ringDegree / 2 < (options.batch ?? 1);
+
+/** Outputs may turn out constant only here: x + (c - x), or a Relu whose operand is never positive. */
+const refuseConstants = ({ nodes, outputs }: Graph<CoreKind>): void => {
+	const issues = outputs.flatMap(({ name, id }): Issue[] => {
+		const node = nodes[id];
+		if (node?.kind !== 'affine' || node.terms.length > 0) return [];
+		return [{ code: 'unsupported', message: `The output '${name}' does not depend on any input.` }];
+	});
+	if (issues.length > 0) throw new CompileError(issues);
+};
 
 /** The IR inside a pass's result; a result without one has nothing to check. */
 const of = <T, I>(ir: Ir<I>, inside: (result: T) => I | undefined): Ir<T> => ({

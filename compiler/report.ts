@@ -91,7 +91,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
 		model: {
-			name: imported.name,
+			name: program.client.name,
 			inputs: imported.inputs.map(({ name, shape }) => ({ name, shape })),
 			outputs: program.client.outputs.map(({ name, shape }) => ({ name, shape })),
 		},

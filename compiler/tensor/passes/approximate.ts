@@ -33,6 +33,8 @@ export type ActivationFit = {
 	readonly maxError: number;
 	/** Root mean square error over the calibration values, or over the interval when there are none. */
 	readonly rmsError: number;
+	/** Points of a plot over the interval: [x, function, polynomial]. */
+	readonly curve: readonly (readonly [x: number, exact: number, polynomial: number])[];
 };
 
 export type ApproximationReport = {
@@ -59,6 +61,7 @@ const MARGIN = 0.1;
 const UNIFORM_WEIGHT = 0.02;
 const BINS = 1024;
 const THIN_CALIBRATION = 32;
+const CURVE_POINTS = 81;
 /** Multiplications that one evaluation of the calibration samples may cost before samples are left out. */
 const MOST_WORK = 1e9;
 
@@ -290,6 +293,11 @@ const describe = (node: Node<'activation'>, series: ChebyshevSeries, counts?: Fl
 		source: counts === undefined ? 'propagated' : 'calibration',
 		maxError,
 		rmsError: Math.sqrt(squares / total),
+		curve: Array.from({ length: CURVE_POINTS }, (_, i) => {
+			const t = (2 * i) / (CURVE_POINTS - 1) - 1;
+			const x = center + radius * t;
+			return [x, fn(x), clenshaw(coefficients, t)];
+		}),
 	};
 	return { series, fit };
 };

@@ -136,8 +136,19 @@ const compose = (node: Node<'affine'>, chosen: ReadonlySet<Term>, { nodes }: Sta
 		});
 		return composed.terms;
 	});
-	const merged = affine(terms, bias, node.shape, node.origin);
+	const merged = affine(terms, bias, node.shape, leadOrigin(node, chosen, nodes));
 	return { ...merged, terms: merged.terms.filter(({ matrix }) => nonZeros(matrix) > 0) };
+};
+
+/** The name of the largest map that is merged: a layer keeps its name when only scalings or shifts join it. */
+const leadOrigin = (node: Node<'affine'>, chosen: ReadonlySet<Term>, nodes: State['nodes']): string => {
+	const workOf = (terms: readonly Term[]): number => terms.reduce((total, { matrix }) => total + nonZeros(matrix), 0);
+	let lead = node;
+	for (const { x } of chosen) {
+		const inner = nodeAt(nodes, x);
+		if (inner.kind === 'affine' && workOf(inner.terms) > workOf(lead.terms)) lead = inner;
+	}
+	return lead.origin;
 };
 
 /** Counts the uses that `fused` has instead of those of `node`. */
