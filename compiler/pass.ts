@@ -10,12 +10,17 @@ export type Ir<T> = { readonly verify: (ir: T) => void; readonly print: (ir: T) 
  */
 export class PassRunner {
 	readonly #context: CompileContext;
+	readonly #names: readonly string[];
 
-	constructor(context: CompileContext) {
+	/** `names` lists the passes in order: progress is counted by it. */
+	constructor(context: CompileContext, names: readonly string[]) {
 		this.#context = context;
+		this.#names = names;
 	}
 
 	run<T>(pass: string, compute: () => T, ir: Ir<T>): T {
+		const total = this.#names.length;
+		this.#context.onProgress?.({ stage: 'compile', done: this.#names.indexOf(pass), total });
 		const start = performance.now();
 		const result = compute();
 		const milliseconds = performance.now() - start;
@@ -27,6 +32,7 @@ export class PassRunner {
 				`left an invalid result: ${error instanceof Error ? error.message : String(error)}`,
 			);
 		}
+		this.#context.onProgress?.({ stage: 'compile', done: this.#names.indexOf(pass) + 1, total });
 		this.#context.observe?.({ pass, milliseconds, text: () => ir.print(result) });
 		return result;
 	}

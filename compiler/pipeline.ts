@@ -5,6 +5,8 @@ import { modulusLimit, RING_DEGREES } from './ckks/security.ts';
 import * as ckks from './ckks/text.ts';
 import { verify as verifyCkks } from './ckks/verify.ts';
 import { programOf } from './codegen/program.ts';
+import * as plan from './codegen/text.ts';
+import { verify as verifyPlan } from './codegen/verify.ts';
 import { endsOf } from './ends.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
 import { inputKnowledge, samplesOf } from './knowledge.ts';
@@ -42,7 +44,7 @@ export type Stages = {
 	readonly program: Program;
 };
 
-/** Names of the passes, in order. The last four run again for each ring degree that is tried. */
+/** Names of the passes, in order. `pack` and `parameters` run again for each ring degree that is tried. */
 export const PASSES = [
 	'import',
 	'split',
@@ -52,11 +54,12 @@ export const PASSES = [
 	'fuse-again',
 	'pack',
 	'parameters',
+	'schedule',
 ] as const;
 
 /** The compiler: all passes, in order. */
 export const runPipeline = (model: Uint8Array, options: CompileOptions, context: CompileContext): Stages => {
-	const passes = new PassRunner(context);
+	const passes = new PassRunner(context, PASSES);
 	const graphs: Ir<Graph> = { verify: verifyTensor, print: tensor.print };
 
 	const imported = passes.run(
@@ -99,7 +102,10 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		);
 		if (solution === undefined) continue;
 		const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
-		const program = programOf(options.name ?? imported.name, solution.circuit, ends);
+		const program = passes.run('schedule', () => programOf(options.name ?? imported.name, solution.circuit, ends), {
+			verify: verifyPlan,
+			print: plan.print,
+		});
 		return {
 			imported,
 			split: parts,

@@ -38,8 +38,6 @@ const MAX_PRIME_BITS = 48;
 const MIN_SCALE_BITS = 16;
 /** Plaintext scales are tried this many bits below the waterline: their rounding errors average out over sums. */
 const PLAIN_SAVINGS = [0, 3, 6];
-/** Bits more than asked for on the first sample, so that the others reach what is asked for. */
-const SAMPLE_MARGIN = 0.5;
 /** The smallest plaintext scale. */
 const MIN_PLAIN_BITS = 15;
 
@@ -49,6 +47,23 @@ const MIN_PLAIN_BITS = 15;
  * Undefined when none fit the security limit.
  */
 export const solveParameters = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
+	const { precision, samples, read } = requirements;
+	let wanted = precision;
+	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+		const best = search(slots, { ...requirements, precision: wanted, samples: samples.slice(0, 1) });
+		const solution = best === undefined ? undefined : rated(best.circuit, samples, read);
+		if (solution === undefined || solution.bits >= precision) return solution;
+		// The other samples are noisier than the first: ask for that much more of it.
+		wanted += precision - solution.bits + 0.1;
+	}
+	return undefined;
+};
+
+/** Searches that may follow each other before the precision counts as out of reach. */
+const MOST_ATTEMPTS = 4;
+
+/** The cheapest corner that reaches the precision on the given samples. */
+const search = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
 	const demand = demandOf(slots);
 	let best: Solution | undefined;
 	for (const baseCount of [1, 2])
@@ -57,7 +72,7 @@ export const solveParameters = (slots: SlotCircuit, requirements: Requirements):
 				const solution = smallestScale(slots, demand, { baseCount, savings, rotations }, requirements);
 				if (solution !== undefined && (best === undefined || isCheaper(solution, best))) best = solution;
 			}
-	return best === undefined ? undefined : rated(best.circuit, requirements.samples, requirements.read);
+	return best;
 };
 
 /** One corner of the search: how many base primes, bits of plaintext scales below the waterline, which form is rotated. */
@@ -82,7 +97,7 @@ const smallestScale = (
 		const scale = (low + high) >> 1;
 		const attempt = attemptAt(slots, demand, corner, scale, requirements);
 		if (attempt === 'too large') high = scale - 1;
-		else if (attempt.bits >= requirements.precision + SAMPLE_MARGIN) {
+		else if (attempt.bits >= requirements.precision) {
 			best = attempt;
 			high = scale - 1;
 		} else low = scale + 1;
@@ -123,7 +138,7 @@ const attemptAt = (
 	const [specialPrime, ...base] = fixed as [number, ...number[]];
 	const parameters = { ringDegree, primes: [...base, ...middle], specialPrime, security };
 	if (totalBits(parameters) > limit) return 'too large';
-	return rated({ ...circuit, parameters }, requirements.samples.slice(0, 1), requirements.read);
+	return rated({ ...circuit, parameters }, requirements.samples, requirements.read);
 };
 
 /** Bits of the smallest prime that is 1 mod 2N, about: such primes are rarer the smaller they are. */

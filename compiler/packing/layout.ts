@@ -65,8 +65,12 @@ export const runsOf = (part: Int32Array): readonly SlotRun[] => {
 		}
 		const next = part[t + 1] ?? ZERO;
 		const step = next >= 0 ? next - element : 0;
+		const continues = (length: number): boolean => {
+			const expected = element + length * step;
+			return next >= 0 && expected >= 0 && part[t + length] === expected;
+		};
 		let length = 1;
-		while (t + length < part.length && next >= 0 && part[t + length] === element + length * step) length++;
+		while (continues(length)) length++;
 		runs.push([t, length, element, step]);
 		t += length;
 	}

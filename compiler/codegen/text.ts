@@ -1,0 +1,31 @@
+import type { Instruction, Program } from '../../runtime/plan.ts';
+
+const written = (step: Instruction): string => {
+	switch (step.op) {
+		case 'input':
+			return `r${step.to} = input ${step.input} part ${step.part}`;
+		case 'output':
+			return `output ${step.output} part ${step.part} = r${step.a}`;
+		case 'add':
+		case 'subtract':
+		case 'multiply':
+			return `r${step.to} = ${step.op} r${step.a}, r${step.b}`;
+		case 'addPlain':
+		case 'multiplyPlain':
+			return `r${step.to} = ${step.op} r${step.a}, c${step.constant}`;
+		case 'rotate':
+			return `r${step.to} = rotate r${step.a} by ${step.steps}`;
+		case 'modSwitch':
+			return `r${step.to} = modSwitch r${step.a} to level ${step.level}`;
+		default:
+			return `r${step.to} = ${step.op} r${step.a}`;
+	}
+};
+
+/** One line per instruction: `r3 = rotate r1 by 32`. */
+export const print = ({ server }: Program): string =>
+	`${[
+		`registers ${server.registers}, constants ${server.constants.length}, batch ${server.batch}`,
+		`keys ${server.keys.relinearization ? 'relinearization, ' : ''}steps ${server.keys.steps.join(' ')}`,
+		...server.instructions.map(written),
+	].join('\n')}\n`;

@@ -1,0 +1,212 @@
+import * as fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { rotated } from '../../compiler/numeric/vectors.ts';
+import { babyOf, bestSplit, recordLinear, rotationsOf } from '../../compiler/packing/kernels/babyGiant.ts';
+import { entryOf } from '../../compiler/packing/kernels/diagonals.ts';
+import { gathersOf } from '../../compiler/packing/kernels/gather.ts';
+import { packedMap } from '../../compiler/packing/kernels/map.ts';
+import { layoutOf, replicated } from '../../compiler/packing/layout.ts';
+import { into, placementsOf } from '../../compiler/packing/placements.ts';
+import { SlotBuilder } from '../../compiler/slots/circuit.ts';
+import { evaluateAll } from '../../compiler/slots/evaluate.ts';
+import { identity, nonZeros } from '../../compiler/tensor/sparse.ts';
+import { REPEATABLE } from '../tensor/graphs.ts';
+import { checkMap, countOf, dice, mapBy, randomLayout, randomMatrix } from './support.ts';
+
+const RUNS = { ...REPEATABLE, numRuns: 400 };
+const sizes = fc.record({
+	slots: fc.constantFrom(1, 2, 8, 16, 32),
+	rows: fc.integer({ min: 1, max: 20 }),
+	columns: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 2 }),
+});
+
+test('every placement that can be served computes the map, and zero where it says zero', () => {
+	const served = new Map<string, number>();
+	fc.assert(
+		fc.property(sizes, dice(), ({ slots, rows, columns }, from) => {
+			const matrices = columns.map((count) => randomMatrix(rows, count, from));
+			fc.pre(matrices.every((matrix) => nonZeros(matrix) > 0));
+			const layouts = columns.map((count) => randomLayout(count, slots, from));
+			for (const placements of placementsOf(matrices, layouts, slots)) {
+				const map = mapBy(matrices, layouts, placements, slots);
+				if (map === undefined) continue;
+				served.set(map.family, (served.get(map.family) ?? 0) + 1);
+				const circuit = checkMap(matrices, layouts, map, slots, from);
+				const rotations = countOf(circuit, 'rotate');
+				assert.ok(rotations <= map.counts.rotations, `${rotations} rotations, ${map.counts.rotations} were counted`);
+				assert.ok(countOf(circuit, 'multiplyPlain') <= map.counts.products);
+			}
+		}),
+		RUNS,
+	);
+	for (const family of ['diagonals', 'hybrid', 'split among copies', 'in place'])
+		assert.ok((served.get(family) ?? 0) > 50, `${family} served ${served.get(family)} times`);
+});
+
+test('results with leftovers are sources of further maps', () => {
+	fc.assert(
+		fc.property(dice(), (from) => {
+			const slots = 32;
+			const first = [randomMatrix(5, 6, from)];
+			const second = [randomMatrix(4, 5, from)];
+			fc.pre([...first, ...second].every((matrix) => nonZeros(matrix) > 0));
+			const layouts = [randomLayout(6, slots, from)];
+			for (const placements of placementsOf(first, layouts, slots)) {
+				const map = mapBy(first, layouts, placements, slots);
+				if (map === undefined) continue;
+				for (const next of placementsOf(second, [map.layout], slots)) {
+					const then = mapBy(second, [map.layout], next, slots);
+					if (then !== undefined) checkMap(second, [map.layout], then, slots, from);
+				}
+			}
+		}),
+		REPEATABLE,
+	);
+});
+
+test('any layout can be brought into any other', () => {
+	fc.assert(
+		fc.property(fc.constantFrom(4, 16), fc.integer({ min: 1, max: 20 }), dice(), (slots, size, from) => {
+			const [a, b] = [randomLayout(size, slots, from), randomLayout(size, slots, from)];
+			const map = mapBy([identity(size)], [b], into(a, b), slots);
+			// A part of nothing but zeros and leftovers is no ciphertext.
+			fc.pre(a.parts.every((part) => part.some((element) => element >= 0)));
+			assert.ok(map);
+			if (map === undefined) return;
+			checkMap([identity(size)], [b], map, slots, from);
+			const places = (parts: readonly Int32Array[]): unknown =>
+				parts.map((part) => [...part].map((e) => Math.max(e, -1)));
+			assert.equal(places(map.layout.parts), places(a.parts));
+		}),
+		REPEATABLE,
+	);
+});
+
+test('what the client packs for needs folds only', () => {
+	fc.assert(
+		fc.property(fc.constantFrom(8, 32), fc.integer({ min: 1, max: 12 }), dice(), (slots, rows, from) => {
+			const matrix = randomMatrix(rows, 1 + from.below(40), from);
+			fc.pre(nonZeros(matrix) > 0);
+			const gathers = gathersOf(matrix, slots);
+			assert.is(gathers.length > 0, rows <= slots);
+			for (const { layout, placement, diagonals } of gathers) {
+				const map = packedMap(slots, [{ placement, diagonals }]);
+				const circuit = checkMap([matrix], [layout], map, slots, from);
+				assert.is(countOf(circuit, 'rotate'), placement.folds.length);
+				assert.ok(countOf(circuit, 'multiplyPlain') <= layout.parts.length);
+			}
+		}),
+		REPEATABLE,
+	);
+});
+
+test('entries are found in small and in large matrices', () => {
+	const from = { rows: 3000, columns: 4000 };
+	const rowStart = Int32Array.from({ length: from.rows + 1 }, (_, i) => 2 * i);
+	const columnOf = Int32Array.from({ length: 2 * from.rows }, (_, k) => (k >> 1) + 500 * (k & 1));
+	const values = Float64Array.from(columnOf, (column) => column + 0.5);
+	for (const rows of [from.rows, 20]) {
+		const small = { ...from, rows, rowStart: rowStart.slice(0, rows + 1) };
+		const entry = entryOf([{ ...small, columnOf: columnOf.slice(0, 2 * rows), values: values.slice(0, 2 * rows) }]);
+		for (const row of [0, 7, rows - 1])
+			for (const column of [row - 1, row, row + 1, row + 499, row + 500, row + 501, 3999])
+				assert.is(entry(0, row, column), column === row || column === row + 500 ? column + 0.5 : 0);
+	}
+});
+
+test('offsets split into a baby and a giant step', () => {
+	const split = fc.record({ stride: fc.integer({ min: 1, max: 64 }), centered: fc.boolean() });
+	fc.assert(
+		fc.property(fc.nat(63), split, (offset, { stride, centered }) => {
+			const baby = babyOf(offset, 64, { stride, centered });
+			const [low, high] = centered ? [-stride / 2, stride / 2] : [0, stride];
+			assert.ok(baby >= low && baby < high + (stride % 2) / 2, `${baby} of stride ${stride}`);
+			const signed = offset > 32 ? offset - 64 : offset;
+			assert.is(Math.abs((signed - baby) % stride), 0);
+		}),
+		REPEATABLE,
+	);
+});
+
+const diagonalSets = fc.record({
+	offsets: fc.uniqueArray(fc.nat(63), { minLength: 1, maxLength: 24 }),
+	sources: fc.integer({ min: 1, max: 3 }),
+	stride: fc.integer({ min: 1, max: 64 }),
+	centered: fc.boolean(),
+});
+
+test('the rotations that are counted are those that are recorded, and the sum of diagonals is computed', () => {
+	fc.assert(
+		fc.property(diagonalSets, dice(), ({ offsets, sources, stride, centered }, from) => {
+			const slots = 64;
+			// A value of its own in every slot: no two plaintexts are equal.
+			let next = 1;
+			const diagonals = offsets.map((offset, k) => ({
+				source: k % sources,
+				offset,
+				plain: Float64Array.from({ length: slots }, () => next++ / 1000),
+			}));
+			const builder = new SlotBuilder(slots);
+			const inputs = Array.from({ length: sources }, (_, part) => builder.input('x', part));
+			const split = { stride, centered };
+			const circuit = builder.build([{ name: 'y', parts: [recordLinear(builder, inputs, diagonals, split)] }]);
+			const { babies, giants } = rotationsOf(diagonals, slots, split);
+			assert.is(countOf(circuit, 'rotate'), babies.size + giants);
+			const x = inputs.map(() => Float64Array.from({ length: slots }, () => from.value()));
+			const y = evaluateAll(circuit, new Map([['x', x]]))[circuit.outputs[0]?.parts[0] as number] as Float64Array;
+			const expected = new Float64Array(slots);
+			for (const { source, offset, plain } of diagonals)
+				rotated(x[source] as Float64Array, offset).forEach((value, t) => {
+					expected[t] = (expected[t] as number) + value * (plain[t] as number);
+				});
+			assert.ok(y.every((value, t) => Math.abs(value - (expected[t] as number)) < 1e-9));
+			assert.ok(bestSplit([diagonals], slots).rotations <= babies.size + giants || stride > slots);
+		}),
+		REPEATABLE,
+	);
+});
+
+test('consecutive diagonals take about twice the square root of their number in rotations', () => {
+	const diagonals = (count: number) =>
+		Array.from({ length: count }, (_, offset) => ({
+			source: 0,
+			offset,
+			plain: new Float64Array(512).fill(1 + offset),
+		}));
+	assert.is(bestSplit([diagonals(16)], 512).rotations, 6);
+	assert.is(bestSplit([diagonals(64)], 512).rotations, 14);
+	assert.is(bestSplit([diagonals(128)], 512).rotations, 22);
+});
+
+test('a dense layer of 845 on four copies takes 32 diagonals where the plain hybrid takes 128', () => {
+	const slots = 4096;
+	const dense = {
+		rows: 100,
+		columns: 845,
+		rowStart: Int32Array.from({ length: 101 }, (_, i) => 845 * i),
+		columnOf: Int32Array.from({ length: 84500 }, (_, k) => k % 845),
+		values: Float64Array.from({ length: 84500 }, (_, k) => 1 + (k % 97)),
+	};
+	const layout = replicated(845, slots);
+	const counts = placementsOf([dense], [layout], slots).flatMap((placements) => {
+		const map = mapBy([dense], [layout], placements, slots);
+		return map === undefined ? [] : [[map.family, map.counts.rotations, map.counts.products]];
+	});
+	// Hybrid: 22 rotations for 128 diagonals and 3 folds; 32 diagonals and 5 folds in four copies, and so on.
+	assert.equal(counts[0], ['hybrid', 25, 128]);
+	assert.ok(
+		counts.some(
+			([family, rotations, products]) => family === 'split among copies' && rotations === 15 && products === 32,
+		),
+		JSON.stringify(counts),
+	);
+});
+
+test('a source that lacks an element serves no placement', () => {
+	const layout = layoutOf(4, [Int32Array.of(0, 0, 1, -1)]);
+	const matrix = { ...identity(3) };
+	assert.is(mapBy([matrix], [layout], into(replicated(3, 4), layout), 4), undefined);
+});
+
+test.run();
