@@ -1,9 +1,8 @@
+import { evaluationKeyBytes, inputLength, messageLength, outputLength } from '../runtime/sizes.ts';
 import { totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
 import { BOUND_DEVIATIONS, visitNoise } from './ckks/noise.ts';
-import { keyBytes } from './codegen/program.ts';
-import { ciphertextBytes } from './codegen/registers.ts';
 import { largest } from './numeric/vectors.ts';
 import type { CompileOptions } from './options.ts';
 import { describe } from './packing/layout.ts';
@@ -61,13 +60,16 @@ export type Report = {
 		readonly rescales: number;
 		readonly depth: number;
 	};
+	/** Bytes as sent. */
 	readonly keys: { readonly count: number; readonly bytes: number; readonly steps: readonly number[] };
+	/** What the server holds: keys expanded from what is sent. */
 	readonly memory: {
 		readonly ciphertexts: number;
 		readonly keys: number;
 		readonly constants: number;
 		readonly total: number;
 	};
+	/** Bytes of the messages of one evaluation. */
 	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
 	readonly predicted: { readonly bits: number; readonly error: number; readonly evaluateMs: number };
 	readonly layers: readonly LayerReport[];
@@ -113,11 +115,11 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			rescales: count('rescale'),
 			depth: stages.depth,
 		},
-		keys: { count: keyCount, bytes: keyCount * keyBytes(circuit), steps: program.server.keys.steps },
+		keys: { count: keyCount, bytes: evaluationKeyBytes(program.client), steps: program.server.keys.steps },
 		memory: { ...memory, total: memory.ciphertexts + memory.keys + memory.constants },
 		traffic: {
-			uploadBytes: trafficOf(program.client.inputs, parameters.ringDegree),
-			downloadBytes: trafficOf(program.client.outputs, parameters.ringDegree),
+			uploadBytes: trafficOf(program.client.inputs, (level) => inputLength(parameters, level)),
+			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
 		},
 		predicted: {
 			bits: rounded(solution.bits),
@@ -139,8 +141,8 @@ const rounded = (bits: number): number => Number(bits.toFixed(2));
 
 const trafficOf = (
 	ends: readonly { readonly parts: readonly unknown[]; readonly level: number }[],
-	ringDegree: number,
-): number => ends.reduce((bytes, { parts, level }) => bytes + parts.length * ciphertextBytes(ringDegree, level, 2), 0);
+	partLength: (level: number) => number,
+): number => messageLength(ends.flatMap(({ parts, level }) => parts.map(() => partLength(level))));
 
 const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
 	knowledge.source === 'calibration'

@@ -184,11 +184,12 @@ const known = <T>(value: T | undefined, message: string): T => {
 	return value;
 };
 
-/** Drops values and constants that no output needs; ids are renumbered in order. */
+/** Drops values and constants that no output needs; ids are renumbered in order. Inputs stay: the client sends every part. */
 const pruned = (circuit: CkksCircuit): CkksCircuit => {
 	const needed = new Set(circuit.outputs.flatMap((output) => output.parts));
 	for (let id = circuit.ops.length - 1; id >= 0; id--) {
 		const op = circuit.ops[id];
+		if (op?.kind === 'input') needed.add(id);
 		if (op === undefined || !needed.has(id)) continue;
 		for (const operand of 'b' in op ? [op.a, op.b] : 'a' in op ? [op.a] : []) needed.add(operand);
 	}

@@ -128,18 +128,30 @@ const attemptAt = (
 	const special = Math.min(MAX_PRIME_BITS, Math.floor(free));
 	if (largest > MAX_PRIME_BITS || special < largest) return 'too large';
 	const taken = new Set(middle);
-	const fixed: number[] = [];
-	for (const bits of [special, ...Array.from({ length: baseCount }, () => Math.ceil(baseBits / baseCount))]) {
-		const prime = primeBelow(bits, ringDegree, taken);
-		if (prime === undefined) return 'too large';
-		taken.add(prime);
-		fixed.push(prime);
+	const specialPrime = primeBelow(special, ringDegree, taken);
+	if (specialPrime === undefined) return 'too large';
+	const base: number[] = [];
+	for (let k = 0; k < baseCount; k++) {
+		const prime = primeOfAtLeast(baseBits / baseCount, ringDegree, new Set([...taken, ...base, specialPrime]));
+		if (prime === undefined || prime > specialPrime) return 'too large';
+		base.push(prime);
 	}
-	const [specialPrime, ...base] = fixed as [number, ...number[]];
 	const parameters = { ringDegree, primes: [...base, ...middle], specialPrime, security };
 	if (totalBits(parameters) > limit) return 'too large';
 	return rated({ ...circuit, parameters }, requirements.samples, requirements.read);
 };
+
+/** The largest prime below the first power of two that gives one of at least `bits` bits: small ones are rare. */
+const primeOfAtLeast = (bits: number, ringDegree: number, taken: ReadonlySet<number>): number | undefined => {
+	for (let power = Math.ceil(bits); power <= MAX_PRIME_BITS; power++) {
+		const prime = primeBelow(power, ringDegree, taken);
+		if (prime !== undefined && Math.log2(prime) >= bits - SHORTFALL) return prime;
+	}
+	return undefined;
+};
+
+/** A prime just below a power of two counts as that power of two. */
+const SHORTFALL = 0.02;
 
 /** Bits of the smallest prime that is 1 mod 2N, about: such primes are rarer the smaller they are. */
 const minPrimeBits = (ringDegree: number): number => Math.log2(ringDegree) + 5;

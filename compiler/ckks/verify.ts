@@ -50,7 +50,10 @@ const rules: Rules = {
 		op.level < at(op.a).level ? like(op, { ...at(op.a), level: op.level }) : 'not to a lower level',
 };
 
-/** Throws InternalError unless every value obeys the table at the head of circuit.ts, and outputs are of size 2. */
+/**
+ * Throws InternalError unless every value obeys the table at the head of circuit.ts, outputs are of size 2, and parts of one
+ * input, or of one output, have the same level and scale.
+ */
 export const verify = (circuit: CkksCircuit): void => {
 	const { ops, parameters, outputs } = circuit;
 	const at = (id: number): Op => ops[id] as Op;
@@ -68,4 +71,17 @@ export const verify = (circuit: CkksCircuit): void => {
 	for (const { name, parts } of outputs)
 		for (const id of parts)
 			if (ops[id]?.size !== 2) throw new InternalError('ckks circuit', `output ${name} is not a value of size 2`);
+	for (const { name, parts } of [...inputsOf(ops), ...outputs])
+		if (parts.some((id) => !isAlike(at(id), at(parts[0] as number))))
+			throw new InternalError('ckks circuit', `parts of ${name} differ in level or scale`);
+};
+
+const isAlike = (a: Op, b: Op): boolean => a.level === b.level && sameScale(a.scale, b.scale);
+
+const inputsOf = (ops: readonly Op[]): CkksCircuit['outputs'] => {
+	const parts = new Map<string, number[]>();
+	ops.forEach((op, id) => {
+		if (op.kind === 'input') parts.set(op.name, [...(parts.get(op.name) ?? []), id]);
+	});
+	return [...parts].map(([name, ids]) => ({ name, parts: ids }));
 };

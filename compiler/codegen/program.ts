@@ -61,8 +61,8 @@ export const programOf = (name: string, circuit: CkksCircuit, ends: Ends): Progr
 	return { client: { ...client, fingerprint }, server: { ...server, fingerprint }, constants: vectors };
 };
 
-/** Bytes of one key-switching key: a pair of polynomials over all primes for each data prime. */
-export const keyBytes = ({ parameters: { primes, ringDegree } }: Pick<CkksCircuit, 'parameters'>): number =>
+/** Bytes of one key-switching key in the server's memory: a pair of polynomials over all primes for each data prime. */
+const keyBytes = ({ parameters: { primes, ringDegree } }: Pick<CkksCircuit, 'parameters'>): number =>
 	2 * primes.length * (primes.length + 1) * ringDegree * 8;
 
 const inputOp = (circuit: CkksCircuit, name: string): Op =>

@@ -1,5 +1,6 @@
 import { InternalError } from '../errors.ts';
 import type { Objective } from '../options.ts';
+import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, operandsOf, sizeOf } from '../tensor/graph.ts';
 import { isIdentity } from '../tensor/sparse.ts';
 import { diagonalsOf, type Placement, type Source } from './kernels/diagonals.ts';
@@ -36,6 +37,21 @@ const PRICES: { readonly [O in Objective]: Prices } = {
 	memory: { rotation: 1, product: 1, upload: 2, step: 4, mask: 1 },
 };
 
+/**
+ * Prices at the level where each node is computed: key switching costs about l(l + 2) with l primes left, products l. The first
+ * layer has the prices as they stand.
+ */
+const pricesByNode = (graph: Graph<CoreKind>, prices: Prices): readonly Prices[] => {
+	const after = depths(graph.nodes);
+	const top = depthOf(graph) + 1;
+	return graph.nodes.map((node, id) => {
+		const primes = Math.max(1, top - (after[id] as number) + levelsOf(node));
+		const product = prices.product * (primes / top);
+		const rotation = prices.rotation * ((primes * (primes + 2)) / (top * (top + 2)));
+		return { ...prices, product, rotation };
+	});
+};
+
 /** Partial packings kept after each node. */
 const BEAM = 12;
 
@@ -50,13 +66,14 @@ type Proposal = { readonly choices: readonly (readonly [Id, Choice])[]; readonly
 export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: Objective): Packing => {
 	const lastUse = lastUses(graph);
 	const uses = useCounts(graph);
+	const prices = pricesByNode(graph, PRICES[objective]);
 	const memo = new Map<string, readonly PackedMap[]>();
 	let beam: readonly Partial[] = [{ choices: new Map(), cost: 0 }];
 	graph.nodes.forEach((node, id) => {
 		const final = graph.outputs.some((output) => output.id === id);
 		const next = beam.flatMap((partial) =>
-			proposalsFor(graph, node, id, partial, slots, PRICES[objective], uses, memo).map((proposal) =>
-				extend(partial, proposal, id, final, PRICES[objective]),
+			proposalsFor(graph, node, id, partial, slots, prices[id] as Prices, uses, memo).map((proposal) =>
+				extend(partial, proposal, id, final, prices[id] as Prices),
 			),
 		);
 		beam = prune(next, id, lastUse);
@@ -145,7 +162,7 @@ const gatherProposals = (
 	const [term, ...others] = node.terms;
 	if (term === undefined || others.length > 0 || graph.nodes[term.x]?.kind !== 'input') return [];
 	if (uses[term.x] !== 1 || partial.choices.has(term.x)) return [];
-	return gathersOf(term.matrix, slots).map(({ layout, placement, diagonals }) => {
+	return gathersOf(term.matrix, slots, node.shape).map(({ layout, placement, diagonals }) => {
 		const map = packedMap(slots, [{ placement, diagonals }]);
 		return {
 			choices: [
@@ -176,9 +193,10 @@ const affineProposals = (
 	let maps = memo.get(key);
 	if (maps === undefined) {
 		const matrices = node.terms.map((term) => term.matrix);
-		maps = placementsOf(matrices, layouts, slots).flatMap(
-			(placements) => mapThrough(matrices, layouts, placements, slots) ?? [],
-		);
+		maps = placementsOf(matrices, layouts, slots, {
+			operand: graph.nodes[node.terms[0]?.x ?? -1]?.shape ?? [],
+			result: node.shape,
+		}).flatMap((placements) => mapThrough(matrices, layouts, placements, slots) ?? []);
 		memo.set(key, maps);
 	}
 	return maps.map((map) => ({

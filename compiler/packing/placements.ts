@@ -1,4 +1,6 @@
+import type { Shape } from '../tensor/graph.ts';
 import { nonZeros, type SparseMatrix } from '../tensor/sparse.ts';
+import { anchored } from './anchored.ts';
 import type { Placement } from './kernels/diagonals.ts';
 import { type Layout, nextPowerOfTwo, periodOf, replicated, UNKNOWN, ZERO } from './layout.ts';
 
@@ -10,12 +12,14 @@ type RowRange = { readonly start: number; readonly end: number };
 
 /**
  * The families of placements for the rows of a linear map whose operands are packed as `layouts` (DESIGN 4.2). Each is
- * only a proposal: `diagonalsOf` says whether it can be served, the cost decides.
+ * only a proposal: `diagonalsOf` says whether it can be served, the cost decides. `shapes` are those of the first operand and of
+ * the result, where channels can be made use of.
  */
 export const placementsOf = (
 	matrices: readonly SparseMatrix[],
 	layouts: readonly Layout[],
 	slots: number,
+	shapes?: { readonly operand: Shape; readonly result: Shape },
 ): readonly (readonly Placement[])[] => {
 	const rows = matrices[0]?.rows ?? 0;
 	const chunks = Array.from({ length: Math.ceil(rows / slots) }, (_, k) => ({
@@ -31,6 +35,11 @@ export const placementsOf = (
 	const first = chunks[0];
 	if (first !== undefined && chunks.length === 1 && period < slots)
 		proposals.push(...splits(first, slots, period).map((p) => [p]));
+	const [matrix] = matrices;
+	if (shapes !== undefined && matrix !== undefined && alike !== undefined && matrices.length === 1) {
+		const windows = anchored(matrix, alike, shapes.operand, shapes.result);
+		if (windows !== undefined) proposals.push(windows);
+	}
 	if (!matrices.every(isNarrow)) return proposals;
 	if (alike !== undefined && matrices[0]?.columns === rows) proposals.push(inPlace(alike, period));
 	proposals.push(inPlace(replicated(rows, slots), period));

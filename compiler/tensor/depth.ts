@@ -28,7 +28,7 @@ export const levelsOf = (node: Node): number => {
 };
 
 /** Levels used on the deepest path from an input to every node, itself included. */
-const depths = (nodes: readonly Node[]): number[] => {
+export const depths = (nodes: readonly Node[]): number[] => {
 	const result: number[] = [];
 	for (const node of nodes)
 		result.push(levelsOf(node) + operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0));

@@ -10,14 +10,14 @@ export type Split = { readonly stride: number; readonly centered: boolean };
 
 const signed = (offset: number, slots: number): number => (offset > slots / 2 ? offset - slots : offset);
 
-/** baby in [0, stride), or in [-stride / 2, stride / 2) when centered; giant the multiple of stride that is left. */
+/** baby in [0, stride), or in [-stride / 2, stride / 2) when centered; giant what is left, in (-v / 2, v / 2]. */
 export const babyOf = (offset: number, slots: number, { stride, centered }: Split): number => {
 	const shift = centered ? Math.floor(stride / 2) : 0;
 	return ((((signed(offset, slots) + shift) % stride) + stride) % stride) - shift;
 };
 
 const giantOf = (offset: number, slots: number, split: Split): number =>
-	signed(offset, slots) - babyOf(offset, slots, split);
+	signed((offset - babyOf(offset, slots, split) + slots) % slots, slots);
 
 /** Rotations for the given diagonals of one output ciphertext; babies are counted for each source. */
 export const rotationsOf = (
@@ -42,7 +42,7 @@ export const bestSplit = (
 	slots: number,
 ): Split & { readonly rotations: number } => {
 	let best: (Split & { readonly rotations: number }) | undefined;
-	for (let stride = slots; stride >= 1; stride = nextStride(stride)) {
+	for (const stride of stridesFor(outputs, slots)) {
 		for (const centered of [false, true]) {
 			const babies = new Set<string>();
 			let rotations = 0;
@@ -58,22 +58,36 @@ export const bestSplit = (
 	return best ?? { stride: slots, centered: false, rotations: 0 };
 };
 
-/** Powers of two down to 64, then every stride: windows of diagonals are short. */
-const nextStride = (stride: number): number => (stride > 64 ? stride / 2 : stride - 1);
+/**
+ * Strides worth trying, descending: powers of two, every short one (windows of diagonals are short), and distances that occur
+ * between offsets (channels of a convolution lie that far apart).
+ */
+const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): readonly number[] => {
+	const strides = new Set(Array.from({ length: Math.min(64, slots) }, (_, k) => k + 1));
+	for (let stride = slots; stride >= 1; stride /= 2) strides.add(stride);
+	for (const diagonals of outputs) {
+		const offsets = diagonals.map(({ offset }) => signed(offset, slots));
+		const lowest = Math.min(...offsets);
+		for (const offset of offsets) if (offset > lowest) strides.add(offset - lowest);
+	}
+	return [...strides].sort((a, b) => b - a);
+};
 
 /**
  * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]. Babies are chained (rot_{b2} = rot_{b2-b1} of
  * rot_{b1}) and giants summed by Horner's rule, so that steps in arithmetic progression need one key for all of them.
- * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level.
+ * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level. Outputs of one map share babies: `chained`
+ * holds the diagonals of all of them, so that every output has the same chain.
  */
 export const recordLinear = (
 	builder: SlotBuilder,
 	sources: readonly Id[],
 	diagonals: readonly Diagonal[],
 	split: Split,
+	chained: readonly Diagonal[] = diagonals,
 ): Id => {
 	const { slots } = builder;
-	const babies = chains(builder, sources, diagonals, split);
+	const babies = chains(builder, sources, chained, split);
 	const inner = new Map<number, Id>();
 	for (const { source, offset, plain } of diagonals) {
 		const giant = giantOf(offset, slots, split);

@@ -117,7 +117,7 @@ const serveGreedily = (
 		matrices.forEach((matrix, term) => {
 			for (let k = matrix.rowStart[row] as number; k < (matrix.rowStart[row + 1] as number); k++) {
 				const column = matrix.columnOf[k] as number;
-				const place = places.reach(term, column, t);
+				const place = places.reach(term, column, t, k - (matrix.rowStart[row] as number));
 				if (place !== undefined && served.claim(group, term, column))
 					collected.put(place.source, place.offset, t, matrix.values[k] as number);
 			}
@@ -134,6 +134,8 @@ class Places {
 	readonly #slots: readonly (readonly (readonly [number, number])[])[][];
 	/** Offsets used so far, by term. */
 	readonly #used: Place[][];
+	/** What served the entry at the same place of an earlier row, by term: regular maps use it again. */
+	readonly #recent: Place[][];
 
 	constructor(matrices: readonly SparseMatrix[], sources: readonly Source[]) {
 		const slots = matrices.map((matrix) => Array.from({ length: matrix.columns }, (): [number, number][] => []));
@@ -145,16 +147,30 @@ class Places {
 		this.#sources = sources;
 		this.#slots = slots;
 		this.#used = matrices.map(() => []);
+		this.#recent = matrices.map(() => []);
 	}
 
-	/** An offset d from slot t to a copy of the element; undefined when no source holds it. */
-	reach(term: number, column: number, t: number): Place | undefined {
+	/** An offset d from slot t to a copy of the element, the `nth` of its row; undefined when no source holds it. */
+	reach(term: number, column: number, t: number, nth: number): Place | undefined {
 		const used = this.#used[term] as Place[];
-		const known = used.find(({ source, offset }) => {
+		const recent = this.#recent[term] as Place[];
+		const holds = ({ source, offset }: Place): boolean => {
 			const { elementAt } = this.#sources[source] as Source;
 			return elementAt[(t + offset) & (elementAt.length - 1)] === column;
-		});
-		if (known !== undefined) return known;
+		};
+		const last = recent[nth];
+		if (last !== undefined && holds(last)) return last;
+		let place = used.find(holds);
+		if (place === undefined) {
+			place = this.#nearest(term, column, t);
+			if (place === undefined) return undefined;
+			used.push(place);
+		}
+		recent[nth] = place;
+		return place;
+	}
+
+	#nearest(term: number, column: number, t: number): Place | undefined {
 		let nearest: Place | undefined;
 		for (const [source, slot] of this.#slots[term]?.[column] ?? []) {
 			const slots = (this.#sources[source] as Source).elementAt.length;
@@ -162,7 +178,6 @@ class Places {
 			const distance = (d: number): number => Math.min(d, slots - d);
 			if (nearest === undefined || distance(offset) < distance(nearest.offset)) nearest = { source, offset };
 		}
-		if (nearest !== undefined) used.push(nearest);
 		return nearest;
 	}
 }

@@ -36,8 +36,10 @@ export const packedMap = (slots: number, outputs: PackedMap['outputs']): PackedM
 };
 
 /** Records y = folds(w) for each output ciphertext; `sources` in the order the diagonals count them. */
-export const recordMap = (builder: SlotBuilder, sources: readonly Id[], map: PackedMap): readonly Id[] =>
-	map.outputs.map(({ placement, diagonals }) => {
-		const w = recordLinear(builder, sources, diagonals, map.split);
+export const recordMap = (builder: SlotBuilder, sources: readonly Id[], map: PackedMap): readonly Id[] => {
+	const all = map.outputs.flatMap((output) => output.diagonals);
+	return map.outputs.map(({ placement, diagonals }) => {
+		const w = recordLinear(builder, sources, diagonals, map.split, all);
 		return placement.folds.reduceRight((y, fold) => builder.add(y, builder.rotate(y, fold)), w);
 	});
+};
