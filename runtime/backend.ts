@@ -25,7 +25,7 @@ export interface Backend<Ciphertext, Plaintext> {
 	disposePlain(plain: Plaintext): void;
 }
 
-/** The key owner's half of a backend; no server code imports an implementation of it. */
+/** The key owner's half of a backend that keeps both halves in one place; SEAL's key owner encrypts to bytes instead. */
 export interface Cryptor<Ciphertext> {
 	/** Encrypts n real slots; finite values only. */
 	encrypt(values: Float64Array, level: number, scale: number): Ciphertext;

@@ -1,40 +1,28 @@
 import { SealKeyOwner } from './backends/sealKeys.ts';
-import { ciphertextLength, plaintextLength } from './codec.ts';
 import { RefusedError } from './errors.ts';
 import { packSamples, type Sample } from './inputs.ts';
-import {
-	KEY_SET_BYTES,
-	type MessageHead,
-	MessageWriter,
-	messageLength,
-	readMessage,
-	toHex,
-	writeMessage,
-} from './message.ts';
+import { KEY_SET_BYTES, type MessageHead, MessageWriter, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, Pacer, type RunOptions } from './pace.ts';
-import type { ClientProgram, InputPacking, OutputPacking } from './plan.ts';
+import type { ClientProgram, OutputPacking } from './plan.ts';
 import { type Result, readResults } from './results.ts';
-import { loadCiphertext, saveCiphertext } from './seal/ciphertext.ts';
+import { loadCiphertext } from './seal/ciphertext.ts';
 import { SealContext } from './seal/context.ts';
 import { release } from './seal/handles.ts';
-import { keyLengths, keySlots } from './seal/keys.ts';
 import { type LoadOptions, loadSeal } from './seal/module.ts';
+import { inputLength, keyLengths, keySlots, outputLength, secretKeyLength } from './sizes.ts';
 
 export { RefusedError } from './errors.ts';
 export type { Sample } from './inputs.ts';
 export type { RunOptions } from './pace.ts';
 export type { ClientProgram, Progress } from './plan.ts';
 export type { OutputTensor, Result } from './results.ts';
+export { evaluationKeyBytes } from './sizes.ts';
 
 export type ClientOptions = RunOptions &
 	LoadOptions & {
 		/** What `exportSecretKey` returned; without it a new key set is made. */
 		readonly secretKey?: Uint8Array;
 	};
-
-/** Bytes of the message with the evaluation keys: what a user uploads once. */
-export const evaluationKeyBytes = (program: ClientProgram): number =>
-	messageLength(keyLengths(program.parameters, program.keys));
 
 /**
  * The key owner's side of a program. Loads SEAL and makes a secret key, or takes the given one. Set-up takes 0.5 s at
@@ -43,7 +31,7 @@ export const evaluationKeyBytes = (program: ClientProgram): number =>
 export const createClient = async (program: ClientProgram, options: ClientOptions = {}): Promise<Client> => {
 	const { secretKey, signal, locateFile } = options;
 	checkAborted(signal);
-	const lengths = [plaintextLength({ ...program.parameters, primes: allPrimes(program) })];
+	const lengths = [secretKeyLength(program.parameters)];
 	const given =
 		secretKey === undefined
 			? undefined
@@ -60,8 +48,6 @@ export const createClient = async (program: ClientProgram, options: ClientOption
 		throw error;
 	}
 };
-
-const allPrimes = ({ parameters }: ClientProgram): readonly number[] => [...parameters.primes, parameters.specialPrime];
 
 /** Made by `createClient`. Everything it returns may be sent to the server, but for `exportSecretKey`. */
 export class Client {
@@ -105,12 +91,12 @@ export class Client {
 		const parts = this.program.inputs.flatMap((input, i) => (packed[i] ?? []).map((values) => ({ input, values })));
 		const writer = new MessageWriter(
 			this.#head('inputs', samples.length),
-			parts.map(({ input }) => this.#ciphertextLength(input)),
+			parts.map(({ input }) => inputLength(this.program.parameters, input.level)),
 		);
 		const pacer = new Pacer('encrypt', parts.length, options);
 		for (const [i, { input, values }] of parts.entries()) {
 			checkAborted(options.signal);
-			await writer.add(this.#encryptPart(input, values));
+			await writer.add(this.#owner.encrypt(values, input.level, input.scale));
 			if (pacer.due()) await pacer.pause(i + 1);
 		}
 		pacer.finish();
@@ -125,8 +111,8 @@ export class Client {
 
 	/** The results of all samples that were encrypted together, in their order. */
 	async decryptBatch(message: Uint8Array): Promise<Result[]> {
-		const { batch, fingerprint, outputs } = this.program;
-		const lengths = outputs.flatMap((output) => output.parts.map(() => this.#ciphertextLength(output)));
+		const { batch, fingerprint, outputs, parameters } = this.program;
+		const lengths = outputs.flatMap(({ parts, level }) => parts.map(() => outputLength(parameters, level)));
 		const { keySet, samples, parts } = await readMessage(message, { kind: 'outputs', fingerprint }, lengths);
 		if (toHex(keySet) !== this.keySet)
 			throw new RefusedError(
@@ -161,20 +147,6 @@ export class Client {
 
 	#head(kind: MessageHead['kind'], samples: number): MessageHead {
 		return { kind, fingerprint: this.program.fingerprint, keySet: this.#keySetBytes, samples };
-	}
-
-	#ciphertextLength({ level }: { readonly level: number }): number {
-		const { ringDegree, primes } = this.program.parameters;
-		return ciphertextLength({ ringDegree, primes: primes.slice(0, level + 1) });
-	}
-
-	#encryptPart({ level, scale }: InputPacking, values: Float64Array): Uint8Array {
-		const ciphertext = this.#owner.encrypt(values, level, scale);
-		try {
-			return saveCiphertext(this.#context, ciphertext, level, scale);
-		} finally {
-			release(ciphertext.object);
-		}
 	}
 
 	#decryptPart({ level, scale }: OutputPacking, bytes: Uint8Array, what: string): Float64Array {

@@ -1,32 +1,42 @@
 import { RefusedError } from './errors.ts';
+import {
+	CIPHERTEXT_HEADER,
+	ciphertextLength,
+	KEYS_HEADER,
+	keyLength,
+	PLAINTEXT_HEADER,
+	plaintextLength,
+	RECORD_HEADER,
+	type Ring,
+	residuesOf,
+	SEED_RECORD,
+	SIZE,
+	seededLength,
+} from './sizes.ts';
 
 /**
  * SEAL's serialised objects, checked before SEAL sees them. Uncompressed, every byte of a record but its residues follows
  * from the parameters, so a record is accepted only when its header *equals* the one expected and every residue lies
- * below its prime. Layout of SEAL 4.1, little-endian:
+ * below its prime. What the key owner makes (inputs and evaluation keys) is seeded: in place of the second polynomial,
+ * which is uniform and public, stands the seed it was drawn from, and loading draws it again. Layout of SEAL 4.1,
+ * little-endian:
  *
  *     record header: 5e a1 | 16 | 4 | 1 | compression 0 | 0 0 | u64 bytes in total
  *     ciphertext:    record header | parms_id 32 | NTT u8 | size u64 | N u64 | L u64 | scale f64 | correction u64
  *                    | record header of the words | u64 words | size * L * N residues u64
+ *     seeded:        a ciphertext with L * N residues | record header | generator u8 | seed 64
  *     plaintext:     record header | parms_id 32 | words u64 | scale f64 | record header of the words | u64 words | L * N residues
- *     keys:          record header | parms_id 32 | u64 rows | for each row: u64 0, or u64 L - 1 and as many ciphertexts
+ *     keys:          record header | parms_id 32 | u64 rows | for each row: u64 0, or u64 L - 1 and as many seeded
  */
-export type Level = {
-	readonly ringDegree: number;
-	/** Primes of this level, the special prime last at the level of keys. */
-	readonly primes: readonly number[];
-	/** SEAL's hash of the parameters of this level, 32 bytes. */
+export type Level = Ring & {
+	/** SEAL's hash of the parameters of this level, 32 bytes. The special prime is last at the level of keys. */
 	readonly parmsId: Uint8Array;
 };
 
 type Field = readonly [offset: number, name: string];
 
-const RECORD_HEADER = 16;
-const CIPHERTEXT_HEADER = 113;
-const PLAINTEXT_HEADER = 88;
-const KEYS_HEADER = 56;
-/** Polynomials of a ciphertext that crosses the wire. */
-const SIZE = 2;
+/** SEAL's number of Blake2xb, the generator that this build of it draws from. */
+const BLAKE2XB = 1;
 
 const RECORD_FIELDS: readonly Field[] = [
 	[0, 'magic number'],
@@ -55,20 +65,10 @@ const PLAINTEXT_FIELDS: readonly Field[] = [
 	[80, 'number of residues'],
 ];
 const KEYS_FIELDS: readonly Field[] = [...RECORD_FIELDS, [48, 'number of rows']];
-
-const residuesOf = ({ ringDegree, primes }: Level): number => ringDegree * primes.length;
-
-/** Bytes of a ciphertext of size 2. */
-export const ciphertextLength = (level: Pick<Level, 'ringDegree' | 'primes'>): number =>
-	CIPHERTEXT_HEADER + 8 * SIZE * level.ringDegree * level.primes.length;
-
-/** Bytes of a plaintext, which is also what a secret key is stored as. */
-export const plaintextLength = (level: Pick<Level, 'ringDegree' | 'primes'>): number =>
-	PLAINTEXT_HEADER + 8 * level.ringDegree * level.primes.length;
-
-/** Bytes of a key switching key at the level of keys: `rows` is 1 for relinearization and N for a rotation. */
-export const keyLength = (level: Pick<Level, 'ringDegree' | 'primes'>, rows: number): number =>
-	KEYS_HEADER + 8 * rows + (level.primes.length - 1) * ciphertextLength(level);
+const SEED_FIELDS: readonly Field[] = [
+	[0, 'header of the seed'],
+	[RECORD_HEADER, 'generator of the seed'],
+];
 
 /** Galois element of a rotation by `steps` to the left: 3^steps mod 2N. */
 export const galoisElement = (steps: number, ringDegree: number): number => {
@@ -109,15 +109,27 @@ const putArray = (view: DataView, offset: number, words: number): void => {
 	putWord(view, offset + RECORD_HEADER, words);
 };
 
-const ciphertextHeader = (level: Level, scale: number): Uint8Array => {
-	const view = startRecord(CIPHERTEXT_HEADER, ciphertextLength(level), level.parmsId);
+/** The header of a ciphertext of `total` bytes that stores `polynomials` of its two as residues. */
+const ciphertextHeader = (level: Level, scale: number, total: number, polynomials: number): Uint8Array => {
+	const view = startRecord(CIPHERTEXT_HEADER, total, level.parmsId);
 	view.setUint8(48, 1);
 	putWord(view, 49, SIZE);
 	putWord(view, 57, level.ringDegree);
 	putWord(view, 65, level.primes.length);
 	view.setFloat64(73, scale, true);
 	putWord(view, 81, 1);
-	putArray(view, 89, SIZE * residuesOf(level));
+	putArray(view, 89, polynomials * residuesOf(level));
+	return new Uint8Array(view.buffer);
+};
+
+const seededHeader = (level: Level, scale: number): Uint8Array =>
+	ciphertextHeader(level, scale, seededLength(level), 1);
+
+/** What stands before the 64 bytes of a seed. */
+const seedHeader = (): Uint8Array => {
+	const view = new DataView(new ArrayBuffer(RECORD_HEADER + 1));
+	putHeader(view, 0, SEED_RECORD);
+	view.setUint8(RECORD_HEADER, BLAKE2XB);
 	return new Uint8Array(view.buffer);
 };
 
@@ -179,9 +191,26 @@ const checkResidues = (
  */
 export const checkCiphertext = (bytes: Uint8Array, level: Level, scale: number, what: string): void => {
 	checkLength(bytes, ciphertextLength(level), what);
-	checkHeader(bytes, 0, ciphertextHeader(level, scale), CIPHERTEXT_FIELDS, what);
+	checkHeader(bytes, 0, ciphertextHeader(level, scale, ciphertextLength(level), SIZE), CIPHERTEXT_FIELDS, what);
 	const [, hidden] = checkResidues(bytes, CIPHERTEXT_HEADER, level, SIZE, what);
 	if (hidden !== true) refuse(what, 'it is transparent (encrypts nothing)');
+};
+
+/** One seeded record at `offset`, its length checked already; `header` is that of its level and scale. Any seed will do. */
+const checkSeeded = (bytes: Uint8Array, offset: number, header: Uint8Array, level: Level, what: string): void => {
+	checkHeader(bytes, offset, header, CIPHERTEXT_FIELDS, what);
+	checkHeader(bytes, offset + CIPHERTEXT_HEADER + 8 * residuesOf(level), seedHeader(), SEED_FIELDS, what);
+	const [any] = checkResidues(bytes, offset + CIPHERTEXT_HEADER, level, 1, what);
+	if (any !== true) refuse(what, 'its residues are all zero');
+};
+
+/**
+ * Accepts exactly the bytes of a seeded ciphertext of size 2 at this level and scale whose first polynomial is not zero.
+ * Throws RefusedError 'message' otherwise, and nothing else.
+ */
+export const checkSeededCiphertext = (bytes: Uint8Array, level: Level, scale: number, what: string): void => {
+	checkLength(bytes, seededLength(level), what);
+	checkSeeded(bytes, 0, seededHeader(level, scale), level, what);
 };
 
 /** Accepts exactly the bytes of a plaintext at this level and scale. Throws RefusedError 'message' otherwise. */
@@ -203,17 +232,14 @@ const checkKey = (bytes: Uint8Array, level: Level, rows: number, row: number, wh
 	putWord(start, 48, rows);
 	checkHeader(bytes, 0, new Uint8Array(start.buffer), KEYS_FIELDS, what);
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	const record = ciphertextHeader(level, 1);
+	const record = seededHeader(level, 1);
 	let at = KEYS_HEADER;
 	for (let r = 0; r < rows; r++) {
 		const count = view.getBigUint64(at, true);
 		at += 8;
 		if (count !== BigInt(r === row ? digits : 0)) refuse(what, `row ${r} holds ${count} records`);
 		if (r !== row) continue;
-		for (let digit = 0; digit < digits; digit++, at += ciphertextLength(level)) {
-			checkHeader(bytes, at, record, CIPHERTEXT_FIELDS, what);
-			checkResidues(bytes, at + CIPHERTEXT_HEADER, level, SIZE, what);
-		}
+		for (let digit = 0; digit < digits; digit++, at += seededLength(level)) checkSeeded(bytes, at, record, level, what);
 	}
 };
 

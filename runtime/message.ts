@@ -1,4 +1,5 @@
 import { RefusedError } from './errors.ts';
+import { DIGEST, MESSAGE_HEADER, messageLength } from './sizes.ts';
 
 /**
  * The envelope of everything that is sent or stored, little-endian:
@@ -16,8 +17,6 @@ export type MessageKind = keyof typeof KINDS;
 const KINDS = { keys: 1, inputs: 2, outputs: 3, private: 4 } as const;
 const MAGIC = 0x4c534e4f;
 const VERSION = 1;
-const FIXED = 64;
-const DIGEST = 32;
 export const KEY_SET_BYTES = 16;
 
 export type MessageHead = {
@@ -60,10 +59,6 @@ const digestOf = (start: Uint8Array, digests: readonly Uint8Array[]): Promise<Ui
 	return sha256(all);
 };
 
-/** Bytes of a message with parts of these lengths. */
-export const messageLength = (lengths: readonly number[]): number =>
-	FIXED + 8 * lengths.length + lengths.reduce((sum, length) => sum + length, 0) + DIGEST;
-
 /** Writes a message part by part into one array, so that each part can be released before the next is made. */
 export class MessageWriter {
 	readonly #bytes: Uint8Array;
@@ -75,7 +70,7 @@ export class MessageWriter {
 	constructor({ kind, fingerprint, keySet, samples }: MessageHead, lengths: readonly number[]) {
 		this.#bytes = new Uint8Array(messageLength(lengths));
 		this.#lengths = lengths;
-		this.#start = FIXED + 8 * lengths.length;
+		this.#start = MESSAGE_HEADER + 8 * lengths.length;
 		this.#at = this.#start;
 		const view = new DataView(this.#bytes.buffer);
 		view.setUint32(0, MAGIC, true);
@@ -86,7 +81,7 @@ export class MessageWriter {
 		view.setUint32(56, samples, true);
 		view.setUint32(60, lengths.length, true);
 		lengths.forEach((length, i) => {
-			view.setBigUint64(FIXED + 8 * i, BigInt(length), true);
+			view.setBigUint64(MESSAGE_HEADER + 8 * i, BigInt(length), true);
 		});
 	}
 
@@ -126,7 +121,7 @@ export const readMessage = async (
 	{ kind, fingerprint }: Pick<MessageHead, 'kind' | 'fingerprint'>,
 	lengths: readonly number[],
 ): Promise<Message> => {
-	if (bytes.length < FIXED) refuse(`${bytes.length} bytes are too few`);
+	if (bytes.length < MESSAGE_HEADER) refuse(`${bytes.length} bytes are too few`);
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	checkStart(bytes, view, kind, fingerprint);
 	const count = view.getUint32(60, true);
@@ -135,10 +130,10 @@ export const readMessage = async (
 	if (bytes.length !== total)
 		refuse(`it has ${bytes.length} bytes instead of ${total}`, 'It may be cut off: send it again.');
 	lengths.forEach((length, i) => {
-		const stated = view.getBigUint64(FIXED + 8 * i, true);
+		const stated = view.getBigUint64(MESSAGE_HEADER + 8 * i, true);
 		if (stated !== BigInt(length)) refuse(`part ${i} has ${stated} bytes instead of ${length}`);
 	});
-	const start = FIXED + 8 * count;
+	const start = MESSAGE_HEADER + 8 * count;
 	let at = start;
 	const parts = lengths.map((length) => {
 		at += length;

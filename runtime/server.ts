@@ -1,5 +1,4 @@
 import { SealBackend } from './backends/seal.ts';
-import { ciphertextLength } from './codec.ts';
 import { Constants } from './constants.ts';
 import { RefusedError } from './errors.ts';
 import { Executor } from './execute.ts';
@@ -7,11 +6,12 @@ import { defaultMemoryLimit, planMemory } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
 import { PLAN_FORMAT, type Port, type ServerProgram } from './plan.ts';
-import { loadCiphertext, type SealCiphertext, saveCiphertext } from './seal/ciphertext.ts';
+import { loadSeeded, type SealCiphertext, saveCiphertext } from './seal/ciphertext.ts';
 import { SealContext, type SealPlaintext } from './seal/context.ts';
 import { release } from './seal/handles.ts';
-import { EvaluationKeys, keyLengths } from './seal/keys.ts';
+import { EvaluationKeys } from './seal/keys.ts';
 import { type LoadOptions, loadSeal } from './seal/module.ts';
+import { inputLength, keyLengths } from './sizes.ts';
 
 export { readConstants } from './constants.ts';
 export { RefusedError } from './errors.ts';
@@ -164,10 +164,7 @@ export class Server {
 
 	async #readInputs(message: Uint8Array): Promise<Message> {
 		const { batch, inputs, parameters } = this.program;
-		const lengths = inputs.flatMap(({ parts, level }) => {
-			const primes = parameters.primes.slice(0, level + 1);
-			return new Array<number>(parts).fill(ciphertextLength({ ringDegree: parameters.ringDegree, primes }));
-		});
+		const lengths = inputs.flatMap(({ parts, level }) => new Array<number>(parts).fill(inputLength(parameters, level)));
 		const read = await this.#read(message, 'inputs', lengths);
 		if (read.samples < 1 || read.samples > batch)
 			throw new RefusedError('message', `the inputs claim to hold ${read.samples} samples of at most ${batch}`);
@@ -187,7 +184,7 @@ export class Server {
 
 	#load(parts: readonly (readonly Uint8Array[])[], input: number, part: number): SealCiphertext {
 		const { name, level, scale } = at(this.program.inputs, input);
-		return loadCiphertext(this.#context, at(at(parts, input), part), level, scale, `part ${part} of input '${name}'`);
+		return loadSeeded(this.#context, at(at(parts, input), part), level, scale, `part ${part} of input '${name}'`);
 	}
 
 	#drop(keySet: string): void {

@@ -16,7 +16,7 @@ type Value = { readonly id: Id; readonly depth: number; readonly pending: boolea
 
 /**
  * Makes levels, scales, rescales and relinearisations explicit.
- * - Values are rescaled as late as possible: where they enter a product (see `Rotations`). Sums and rotations happen before the rescale,
+ * - Values are rescaled where the chain says, and as late as possible: where they enter a product (see `Rotations`). Sums and rotations happen before the rescale,
  *   where the noise of key switching is divided away with the prime and many products share one rescale.
  * - Relinearisation happens as late as possible too: before a rotation, a rescale or the end; sums of products share one.
  * - Values are switched down to the level of their latest consumer before anything is done with them.
@@ -92,16 +92,14 @@ class States {
 	}
 
 	input(name: string, part: number, depth: number): Value {
-		const settledAt = Math.min(depth, this.#chain.settled.length - 1);
-		const id = this.#builder.input(name, part, this.#level(settledAt), this.#settledScale(settledAt));
-		return { id, depth: settledAt, pending: false };
+		const id = this.#builder.input(name, part, this.#level(depth), this.#settledScale(depth));
+		return { id, depth, pending: false };
 	}
 
 	/** An operation that keeps level and scale, done where `a` is if that is the depth wanted. */
 	through(a: Value, depth: number, record: (builder: CkksBuilder, id: Id) => Id): Value {
 		if (a.pending && a.depth === depth) return { id: record(this.#builder, a.id), depth, pending: true };
-		const at = Math.min(depth, this.#chain.settled.length - 1);
-		return { id: record(this.#builder, this.#settledAt(a, at)), depth: at, pending: false };
+		return { id: record(this.#builder, this.#settledAt(a, depth)), depth, pending: false };
 	}
 
 	sum(kind: 'add' | 'subtract', a: Value, b: Value, depth: number): Value {
@@ -113,8 +111,7 @@ class States {
 				depth,
 				pending: true,
 			};
-		const at = Math.min(depth, this.#chain.settled.length - 1);
-		return { id: this.#builder.sum(kind, this.#settledAt(a, at), this.#settledAt(b, at)), depth: at, pending: false };
+		return { id: this.#builder.sum(kind, this.#settledAt(a, depth), this.#settledAt(b, depth)), depth, pending: false };
 	}
 
 	multiplyPlain(a: Value, plain: number, depth: number): Value {
@@ -134,16 +131,18 @@ class States {
 		return values.map((value) => (pending ? this.#pendingAt(value, depth) : this.#settledAt(value, depth)));
 	}
 
-	/** The value rescaled, unless it is the last product, which never is. */
+	/** The value relinearised and, where its depth is one that is rescaled, rescaled. */
 	settle(value: Value): Value {
-		if (value.depth >= this.#chain.settled.length) return value;
 		return { id: this.#settled(value), depth: value.depth, pending: false };
 	}
 
-	/** The value relinearised and rescaled, at its own depth. */
 	#settled({ id, depth, pending }: Value): Id {
-		if (!pending) return id;
-		return this.#builder.rescale(this.#builder.relinearized(id), this.#settledScale(depth));
+		return pending ? this.#divided(this.#builder.relinearized(id), depth) : id;
+	}
+
+	/** A product of this depth divided by the prime of the depth, if it has one. */
+	#divided(product: Id, depth: number): Id {
+		return this.#chain.rescaled[depth] ? this.#builder.rescale(product, this.#settledScale(depth)) : product;
 	}
 
 	/** The value settled at `depth`, with the canonical scale there. */
@@ -152,7 +151,7 @@ class States {
 		const scale = this.#settledScale(depth);
 		if (value.depth === depth) return settled;
 		if (sameScale(this.#builder.type(settled).scale, scale)) return this.#builder.atLevel(settled, this.#level(depth));
-		return this.#builder.rescale(this.#timesOne(settled, depth), scale);
+		return this.#divided(this.#timesOne(settled, depth), depth);
 	}
 
 	/** The value pending at `depth`, as if its product were made there. */
@@ -166,8 +165,9 @@ class States {
 		return this.#builder.multiplyPlain(operand, 'ones', this.#pendingScale(depth));
 	}
 
+	/** Level of settled values, and of the products that are made of them. */
 	#level(depth: number): number {
-		return this.#chain.top - depth;
+		return known(this.#chain.levels[depth], `no level for depth ${depth}`);
 	}
 
 	#settledScale(depth: number): number {

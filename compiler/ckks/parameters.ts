@@ -1,7 +1,7 @@
 import type { SecurityBits } from '../../runtime/plan.ts';
 import type { SlotCircuit } from '../slots/circuit.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
-import { type Chain, chainOf, type Demand, demandOf, totalBits } from './chain.ts';
+import { chainOf, type Demand, demandOf, MAX_PRIME_BITS, smallestPrimeBits, totalBits } from './chain.ts';
 import type { CkksCircuit } from './circuit.ts';
 import { estimateMilliseconds } from './cost.ts';
 import { lower, type Rotations } from './lower.ts';
@@ -32,12 +32,13 @@ export type Solution = {
 	readonly bits: number;
 };
 
-/** The largest prime. Evaluators on float64 arithmetic need primes below 2^48, SEAL loses little by it. */
-const MAX_PRIME_BITS = 48;
 /** The smallest scale worth trying: below it the rounding of a rescale swallows the message. */
 const MIN_SCALE_BITS = 16;
+const MAX_SCALE_BITS = 47;
 /** Plaintext scales are tried this many bits below the waterline: their rounding errors average out over sums. */
-const PLAIN_SAVINGS = [0, 3, 6];
+const PLAIN_SAVINGS = [0, 4];
+/** When a product is rescaled: always, or when that frees a prime of this size at least. */
+const THRESHOLDS = [0, 30, 36, 42];
 /** The smallest plaintext scale. */
 const MIN_PLAIN_BITS = 15;
 
@@ -66,17 +67,17 @@ const MOST_ATTEMPTS = 4;
 const search = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
 	const demand = demandOf(slots);
 	let best: Solution | undefined;
-	for (const baseCount of [1, 2])
+	for (const threshold of THRESHOLDS)
 		for (const savings of PLAIN_SAVINGS)
 			for (const rotations of ['settled', 'pending'] as const) {
-				const solution = smallestScale(slots, demand, { baseCount, savings, rotations }, requirements);
+				const solution = smallestScale(slots, demand, { threshold, savings, rotations }, requirements);
 				if (solution !== undefined && (best === undefined || isCheaper(solution, best))) best = solution;
 			}
 	return best;
 };
 
-/** One corner of the search: how many base primes, bits of plaintext scales below the waterline, which form is rotated. */
-type Corner = { readonly baseCount: number; readonly savings: number; readonly rotations: Rotations };
+/** One corner of the search: when to rescale, bits of plaintext scales below the waterline, which form is rotated. */
+type Corner = { readonly threshold: number; readonly savings: number; readonly rotations: Rotations };
 
 const isCheaper = (a: Solution, b: Solution): boolean => {
 	const [timeA, timeB] = [estimateMilliseconds(a.circuit), estimateMilliseconds(b.circuit)];
@@ -91,7 +92,7 @@ const smallestScale = (
 	requirements: Requirements,
 ): Solution | undefined => {
 	let low = MIN_SCALE_BITS;
-	let high = MAX_PRIME_BITS;
+	let high = MAX_SCALE_BITS;
 	let best: Solution | undefined;
 	while (low <= high) {
 		const scale = (low + high) >> 1;
@@ -108,42 +109,47 @@ const smallestScale = (
 const attemptAt = (
 	slots: SlotCircuit,
 	demand: Demand,
-	{ baseCount, savings, rotations }: Corner,
+	{ threshold, savings, rotations }: Corner,
 	scale: number,
 	requirements: Requirements,
 ): Solution | 'too large' => {
-	const plain = Math.max(MIN_PLAIN_BITS, scale - savings);
-	const { ringDegree, security, magnitudes } = requirements;
+	const { ringDegree, security, magnitudes, samples, read } = requirements;
+	const bits = { scale, plain: Math.max(MIN_PLAIN_BITS, scale - savings), threshold };
 	const limit = modulusLimit(ringDegree, security);
-	const shape = (base: readonly number[], special: number): Chain =>
-		chainOf(demand, { scale, plain }, { base, special }, ringDegree, security);
-	// Scales do not depend on the base and special primes: a first lowering tells what the base must hold.
-	const placeholder = Array.from({ length: baseCount }, (_, k) => -1 - k);
-	const draft = shape(placeholder, 0);
-	const circuit = lower(slots, demand, draft, rotations);
-	const middle = draft.parameters.primes.slice(baseCount);
-	const baseBits = Math.max(baseDemand(circuit, baseCount, magnitudes), baseCount * minPrimeBits(ringDegree));
-	const free = limit - middle.reduce((bits, prime) => bits + Math.log2(prime), 0) - baseBits;
-	const largest = Math.max(Math.ceil(baseBits / baseCount), ...middle.map((prime) => Math.ceil(Math.log2(prime))));
-	const special = Math.min(MAX_PRIME_BITS, Math.floor(free));
-	if (largest > MAX_PRIME_BITS || special < largest) return 'too large';
-	const taken = new Set(middle);
-	const specialPrime = primeBelow(special, ringDegree, taken);
+	// Scales do not depend on the base and special primes: a first chain, with one base prime, tells what the base must hold.
+	const draft = chainOf(demand, bits, { base: [-1], special: 0 }, ringDegree, security);
+	const divided = draft.parameters.primes.slice(1);
+	const dividedBits = divided.map(Math.log2);
+	const shape = lower(slots, demand, draft, rotations);
+	const demanded = baseDemand(shape, magnitudes);
+	const baseCount = Math.max(1, Math.ceil(demanded / MAX_PRIME_BITS));
+	const each = Math.max(Math.ceil(demanded / baseCount), smallestPrimeBits(ringDegree));
+	const left = limit - dividedBits.reduce((sum, b) => sum + b, 0) - baseCount * each;
+	const special = Math.min(MAX_PRIME_BITS, Math.floor(left));
+	if (special < Math.max(each, ...dividedBits)) return 'too large';
+	const specialPrime = primeBelow(special, ringDegree, new Set(divided));
 	if (specialPrime === undefined) return 'too large';
 	const base: number[] = [];
 	for (let k = 0; k < baseCount; k++) {
-		const prime = primeOfAtLeast(baseBits / baseCount, ringDegree, new Set([...taken, ...base, specialPrime]));
+		const prime = primeOfAtLeast(demanded / baseCount, each, ringDegree, new Set([...divided, ...base, specialPrime]));
 		if (prime === undefined || prime > specialPrime) return 'too large';
 		base.push(prime);
 	}
-	const parameters = { ringDegree, primes: [...base, ...middle], specialPrime, security };
-	if (totalBits(parameters) > limit) return 'too large';
-	return rated({ ...circuit, parameters }, requirements.samples, requirements.read);
+	const chain = chainOf(demand, bits, { base, special: specialPrime }, ringDegree, security);
+	if (totalBits(chain.parameters) > limit) return 'too large';
+	const circuit = baseCount === 1 ? { ...shape, parameters: chain.parameters } : lower(slots, demand, chain, rotations);
+	if (circuit.constants.some((constant) => constant.scale < 1)) return { circuit, outputs: [], bits: 0 };
+	return rated(circuit, samples, read);
 };
 
-/** The largest prime below the first power of two that gives one of at least `bits` bits: small ones are rare. */
-const primeOfAtLeast = (bits: number, ringDegree: number, taken: ReadonlySet<number>): number | undefined => {
-	for (let power = Math.ceil(bits); power <= MAX_PRIME_BITS; power++) {
+/** The largest prime of `size` bits, or of the next size that has one of at least `bits` bits: small ones are rare. */
+const primeOfAtLeast = (
+	bits: number,
+	size: number,
+	ringDegree: number,
+	taken: ReadonlySet<number>,
+): number | undefined => {
+	for (let power = size; power <= MAX_PRIME_BITS; power++) {
 		const prime = primeBelow(power, ringDegree, taken);
 		if (prime !== undefined && Math.log2(prime) >= bits - SHORTFALL) return prime;
 	}
@@ -153,18 +159,18 @@ const primeOfAtLeast = (bits: number, ringDegree: number, taken: ReadonlySet<num
 /** A prime just below a power of two counts as that power of two. */
 const SHORTFALL = 0.02;
 
-/** Bits of the smallest prime that is 1 mod 2N, about: such primes are rarer the smaller they are. */
-const minPrimeBits = (ringDegree: number): number => Math.log2(ringDegree) + 5;
-
-/** Bits that the base primes must have so that no value leaves its modulus: |scale * value| < Q / 2 at every level. */
-const baseDemand = (circuit: CkksCircuit, baseCount: number, magnitudes: Float64Array): number => {
-	const { primes } = circuit.parameters;
-	const above = (level: number): number =>
-		primes.slice(baseCount, level + 1).reduce((bits, prime) => bits + Math.log2(prime), 0);
-	return circuit.ops.reduce((bits, op) => {
+/**
+ * Bits that the base primes must have so that no value leaves its modulus: |scale * value| < Q / 2 at every level. The
+ * circuit has one base prime, whose size does not matter.
+ */
+const baseDemand = ({ ops, parameters }: CkksCircuit, magnitudes: Float64Array): number => {
+	const above: number[] = [];
+	for (const prime of parameters.primes)
+		above.push(above.length === 0 ? 0 : (above.at(-1) as number) + Math.log2(prime));
+	return ops.reduce((bits, op) => {
 		// At least 1: SEAL refuses a scale beyond the modulus, however small the value.
 		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 1)) + Math.log2(op.scale) + 1;
-		return Math.max(bits, needed - above(op.level));
+		return Math.max(bits, needed - (above[op.level] as number));
 	}, 0);
 };
 

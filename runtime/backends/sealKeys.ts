@@ -1,17 +1,17 @@
-import type { Ciphertext, Decryptor, Encryptor, KeyGenerator, SecretKey } from 'node-seal';
-import type { Cryptor } from '../backend.ts';
+import type { Decryptor, Encryptor, KeyGenerator, SecretKey } from 'node-seal';
 import { checkPlaintext } from '../codec.ts';
 import { normalizeSteps } from '../rules.ts';
 import { plainBytes, type SealCiphertext } from '../seal/ciphertext.ts';
 import type { SealContext } from '../seal/context.ts';
-import { filled, Handles, using } from '../seal/handles.ts';
-import type { KeySlot } from '../seal/keys.ts';
+import { Handles, using } from '../seal/handles.ts';
+import type { KeySlot } from '../sizes.ts';
 
 /**
  * The key owner's half of SEAL: the secret key and what is made with it. Nothing that the server imports may import this
- * file. Encryption is symmetric: less noise and a third of the time of encryption under a public key.
+ * file. Encryption is symmetric: less noise and a third of the time of encryption under a public key, and what it makes
+ * can be sent with a seed in place of its uniform half.
  */
-export class SealKeyOwner implements Cryptor<SealCiphertext> {
+export class SealKeyOwner {
 	readonly #context: SealContext;
 	readonly #handles = new Handles();
 	readonly #generator: KeyGenerator;
@@ -49,14 +49,16 @@ export class SealKeyOwner implements Cryptor<SealCiphertext> {
 		}
 	}
 
-	encrypt(values: Float64Array, level: number, scale: number): SealCiphertext {
+	/** The seeded bytes of n real slots, encrypted; finite values only. */
+	encrypt(values: Float64Array, level: number, scale: number): Uint8Array {
 		const { module } = this.#context;
-		return using(this.#context.encode(values, level, scale).object, (plain) => {
-			const object: Ciphertext = filled(new module.seal.Ciphertext(), (to) =>
-				module.call('encrypt', () => this.#encryptor.encryptSymmetric(plain, to)),
-			);
-			return { object, shape: { level, scale, size: 2 } };
-		});
+		return using(this.#context.encode(values, level, scale).object, (plain) =>
+			module.call('encrypt', () =>
+				using(this.#encryptor.encryptSymmetricSerializable(plain), (ciphertext) =>
+					ciphertext.saveToArray(module.seal.ComprModeType.none),
+				),
+			),
+		);
 	}
 
 	decrypt({ object }: SealCiphertext): Float64Array {
@@ -67,15 +69,17 @@ export class SealKeyOwner implements Cryptor<SealCiphertext> {
 		});
 	}
 
-	/** Makes one evaluation key and returns its bytes; nothing of it stays in SEAL, and no two are ever there at once. */
+	/** Makes one evaluation key and returns its seeded bytes; nothing of it stays in SEAL, and no two are ever there at once. */
 	evaluationKey(slot: KeySlot): Uint8Array {
 		const { module, rules } = this.#context;
 		const none = module.seal.ComprModeType.none;
 		return module.call('make an evaluation key', () =>
 			slot.kind === 'relinearization'
-				? using(this.#generator.createRelinKeys(), (keys) => keys.saveToArray(none))
+				? using(this.#generator.createRelinKeysSerializable(), (keys) => keys.saveToArray(none))
 				: using(
-						this.#generator.createGaloisKeysWithSteps(Int32Array.of(normalizeSteps(slot.steps, rules.slots))),
+						this.#generator.createGaloisKeysSerializableWithSteps(
+							Int32Array.of(normalizeSteps(slot.steps, rules.slots)),
+						),
 						(keys) => keys.saveToArray(none),
 					),
 		);

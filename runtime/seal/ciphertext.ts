@@ -1,5 +1,5 @@
 import type { Ciphertext } from 'node-seal';
-import { checkCiphertext } from '../codec.ts';
+import { checkCiphertext, checkSeededCiphertext } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
 import { type Shape, scalesAgree } from '../rules.ts';
 import type { SealContext } from './context.ts';
@@ -12,16 +12,22 @@ export type SealCiphertext = { readonly object: Ciphertext; readonly shape: Shap
 export const plainBytes = (bytes: Uint8Array): Uint8Array =>
 	new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+type Load = (context: SealContext, bytes: Uint8Array, level: number, scale: number, what: string) => SealCiphertext;
+
 /** Checks bytes from outside and loads them. Throws RefusedError 'message' unless they are of this level and scale. */
-export const loadCiphertext = (
-	context: SealContext,
-	bytes: Uint8Array,
-	level: number,
-	scale: number,
-	what: string,
-): SealCiphertext => {
-	const { seal } = context.module;
+export const loadCiphertext: Load = (context, bytes, level, scale, what) => {
 	checkCiphertext(bytes, context.level(level).layout, scale, what);
+	return loadChecked(context, bytes, level, scale, what);
+};
+
+/** The same for what a key owner encrypted: its second polynomial is drawn from the seed that was sent. */
+export const loadSeeded: Load = (context, bytes, level, scale, what) => {
+	checkSeededCiphertext(bytes, context.level(level).layout, scale, what);
+	return loadChecked(context, bytes, level, scale, what);
+};
+
+const loadChecked: Load = (context, bytes, level, scale, what) => {
+	const { seal } = context.module;
 	const object = filled(new seal.Ciphertext(), (empty) =>
 		context.module.call(`load ${what}`, () => empty.loadFromArray(context.context, plainBytes(bytes)), 'message'),
 	);

@@ -1,30 +1,13 @@
 import type { GaloisKeys, RelinKeys } from 'node-seal';
-import { checkRelinearizationKey, checkRotationKey, keyLength } from '../codec.ts';
+import { checkRelinearizationKey, checkRotationKey } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
 import { Pacer, type RunOptions } from '../pace.ts';
-import type { CkksParameters, KeyNeeds } from '../plan.ts';
+import type { KeyNeeds } from '../plan.ts';
 import { normalizeSteps } from '../rules.ts';
+import { type KeySlot, keySlots } from '../sizes.ts';
 import { plainBytes } from './ciphertext.ts';
 import type { SealContext } from './context.ts';
 import { filled, Handles } from './handles.ts';
-
-/** One evaluation key of a program. */
-export type KeySlot = { readonly kind: 'relinearization' } | { readonly kind: 'rotation'; readonly steps: number };
-
-/** The evaluation keys in the order in which they are sent: relinearization first, then the steps as the plan lists them. */
-export const keySlots = ({ relinearization, steps }: KeyNeeds): readonly KeySlot[] => [
-	...(relinearization ? [{ kind: 'relinearization' } as const] : []),
-	...steps.map((step) => ({ kind: 'rotation', steps: step }) as const),
-];
-
-/** Bytes of each key as sent, in the same order. */
-export const keyLengths = (
-	{ ringDegree, primes, specialPrime }: CkksParameters,
-	needs: KeyNeeds,
-): readonly number[] => {
-	const level = { ringDegree, primes: [...primes, specialPrime] };
-	return keySlots(needs).map(({ kind }) => keyLength(level, kind === 'rotation' ? ringDegree : 1));
-};
 
 /** The evaluation keys of one key owner inside SEAL: one object for each rotation step, so that none is ever doubled. */
 export class EvaluationKeys {

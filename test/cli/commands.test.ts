@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArrays, writeNpy } from '../../cli/arrays.ts';
+import type { Report } from '../../compiler/report.ts';
 import { buildModel, node } from '../support/onnx.ts';
 import { type Ended, start } from './support.ts';
 
@@ -85,6 +86,8 @@ test('compile writes a client, a server and a report, and the same bytes every t
 
 test('run gives the fields that other tools read, from a model and from a build directory', async (context) => {
 	const input = array(context.folder, 'x.npy', [1, 2], [0.5, -0.5]);
+	const promised = JSON.parse(readFileSync(join(context.build, 'report.json'), 'utf8')) as Report;
+	assert.ok(promised.keys.bytes > 0);
 	for (const path of [context.one, context.build]) {
 		const result = await json('run', path, '--input', input, '--backend', 'simulate');
 		const [output] = result.outputs as Outputs;
@@ -99,7 +102,7 @@ test('run gives the fields that other tools read, from a model and from a build 
 		const timings = result.timings as Json;
 		for (const field of ['compileMs', 'keygenMs', 'encryptMs', 'evaluateMs', 'decryptMs'])
 			assert.type(timings[field], 'number', field);
-		assert.ok((result.keys as { bytes: number }).bytes > 0);
+		assert.is((result.keys as { bytes: number }).bytes, promised.keys.bytes);
 		assert.type(result.predictedBits, 'number');
 		assert.is(result.maxAbsError === null, path === context.build);
 	}

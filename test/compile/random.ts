@@ -128,3 +128,62 @@ export const randomModel = (): fc.Arbitrary<RandomModel | undefined> =>
 			sizes: Object.fromEntries(inputs.map(({ name, rows, columns }) => [name, rows * columns])),
 		};
 	});
+
+type Image = { readonly name: string; readonly channels: number; readonly side: number; readonly degree: number };
+
+/** Convolutions with strides and padding, squares, average pooling and residual sums on a small image, a dense layer last. */
+export const randomConvolutional = (): fc.Arbitrary<RandomModel> =>
+	fc.array(fc.nat(9973), { minLength: 12, maxLength: 60 }).map((numbers) => {
+		let position = 0;
+		const next = (bound: number): number => ((numbers[position++ % numbers.length] as number) + position) % bound;
+		const nodes: NodeSpec[] = [];
+		const constants: Record<string, TensorSpec> = {};
+		const lines: string[] = [];
+		const constant = (shape: readonly number[]): string => {
+			const name = `c${Object.keys(constants).length}`;
+			constants[name] = floats(shape, next(1000), 0.6);
+			return name;
+		};
+		const input = { name: 'x', channels: 1 + next(3), side: 4 + next(5), degree: 1 };
+		const images: Image[] = [input];
+		const record = (spec: NodeSpec, image: Image, text: string): void => {
+			nodes.push(spec);
+			images.push(image);
+			lines.push(`${image.name} [${image.channels}, ${image.side}, ${image.side}] = ${text}`);
+		};
+		for (let step = 2 + next(4); step > 0; step--) {
+			const a = images.at(-1) as Image;
+			const name = `v${images.length}`;
+			const kind = next(5);
+			const b = images.find((image) => image.channels === a.channels && image.side === a.side) as Image;
+			if (kind <= 1) {
+				const [kernel, stride, pad, channels] = [1 + next(3), 1 + next(2), next(2), 1 + next(4)] as const;
+				const side = Math.floor((a.side + 2 * pad - kernel) / stride) + 1;
+				if (side < 1) continue;
+				const attributes = {
+					kernel_shape: [kernel, kernel],
+					strides: [stride, stride],
+					pads: [pad, pad, pad, pad],
+				};
+				const inputs = [a.name, constant([channels, a.channels, kernel, kernel]), constant([channels])];
+				const text = `Conv ${a.name} kernel ${kernel} stride ${stride} pad ${pad}`;
+				record(node('Conv', inputs, [name], { attributes }), { ...a, name, channels, side }, text);
+			} else if (kind === 2 && a.degree < 4)
+				record(node('Mul', [a.name, a.name], [name]), { ...a, name, degree: 2 * a.degree }, `${a.name} squared`);
+			else if (kind === 3 && a.side >= 2) {
+				const attributes = { kernel_shape: [2, 2], strides: [2, 2] };
+				const side = Math.floor((a.side - 2) / 2) + 1;
+				record(node('AveragePool', [a.name], [name], { attributes }), { ...a, name, side }, `pooled ${a.name}`);
+			} else if (kind === 4 && a !== b)
+				record(node('Add', [a.name, b.name], [name]), { ...a, name }, `${a.name} + ${b.name}`);
+		}
+		const last = images.at(-1) as Image;
+		const size = last.channels * last.side ** 2;
+		nodes.push(node('Flatten', [last.name], ['f']), node('Gemm', ['f', constant([size, 3])], ['y']));
+		const shape = [1, input.channels, input.side, input.side];
+		return {
+			text: `x [${shape.join(', ')}]; ${lines.join('; ')}; dense 3`,
+			bytes: model(nodes, { x: shape }, next(2) === 0 ? ['y'] : ['y', 'f'], constants),
+			sizes: { x: input.channels * input.side ** 2 },
+		};
+	});

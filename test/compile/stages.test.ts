@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compile } from '../../compiler/index.ts';
 import { node } from '../support/onnx.ts';
 import { calibrationOf, convolutional, floats, integers, logistic, model, perceptron, sampleOf } from './models.ts';
 import { checkModel } from './support.ts';
@@ -170,6 +171,17 @@ test('parts of one output of which some are used further share a level', async (
 	];
 	const constants = { ...halves, c: floats([8192], 1) };
 	await checkModel(model(nodes, { x: [1, 8192] }, ['y', 'z'], constants), [sampleOf({ x: 8192 })]);
+});
+
+test('parts of an input that nothing reads are sent all the same', async () => {
+	const nodes = [node('Slice', ['x', 'from', 'middle', 'axis'], ['a']), node('Mul', ['a', 'a'], ['y'])];
+	await checkModel(model(nodes, { x: [1, 8192] }, ['y'], halves), [sampleOf({ x: 8192 })]);
+});
+
+test('an output that turns out constant is refused', () => {
+	const nodes = [node('Sub', ['c', 'x'], ['a']), node('Add', ['a', 'x'], ['y'])];
+	const bytes = model(nodes, { x: [1, 4] }, ['y'], { c: floats([4], 1) });
+	assert.throws(() => compile(bytes), /does not depend on any input/);
 });
 
 test('values far from 1 are held', async () => {

@@ -11,9 +11,11 @@ import { into, placementsOf } from '../../compiler/packing/placements.ts';
 import { SlotBuilder } from '../../compiler/slots/circuit.ts';
 import { evaluateAll } from '../../compiler/slots/evaluate.ts';
 import { identity, nonZeros } from '../../compiler/tensor/sparse.ts';
-import { REPEATABLE } from '../tensor/graphs.ts';
+import { REPEATABLE as REPEATABLE_RUNS } from '../tensor/graphs.ts';
 import { checkMap, countOf, dice, mapBy, randomLayout, randomMatrix } from './support.ts';
 
+/** A failing run says what failed. */
+const REPEATABLE = { ...REPEATABLE_RUNS, includeErrorInReport: true };
 const RUNS = { ...REPEATABLE, numRuns: 400 };
 const sizes = fc.record({
 	slots: fc.constantFrom(1, 2, 8, 16, 32),
@@ -41,7 +43,7 @@ test('every placement that can be served computes the map, and zero where it say
 		RUNS,
 	);
 	for (const family of ['diagonals', 'hybrid', 'split among copies', 'in place'])
-		assert.ok((served.get(family) ?? 0) > 50, `${family} served ${served.get(family)} times`);
+		assert.ok((served.get(family) ?? 0) > 20, `${family} served ${served.get(family)} times`);
 });
 
 test('results with leftovers are sources of further maps', () => {
@@ -88,7 +90,9 @@ test('what the client packs for needs folds only', () => {
 		fc.property(fc.constantFrom(8, 32), fc.integer({ min: 1, max: 12 }), dice(), (slots, rows, from) => {
 			const matrix = randomMatrix(rows, 1 + from.below(40), from);
 			fc.pre(nonZeros(matrix) > 0);
-			const gathers = gathersOf(matrix, slots);
+			const channels = 1 + from.below(3);
+			const shape = rows % channels === 0 ? [1, channels, rows / channels] : [rows];
+			const gathers = gathersOf(matrix, slots, shape);
 			assert.is(gathers.length > 0, rows <= slots);
 			for (const { layout, placement, diagonals } of gathers) {
 				const map = packedMap(slots, [{ placement, diagonals }]);
@@ -174,9 +178,11 @@ test('consecutive diagonals take about twice the square root of their number in 
 			offset,
 			plain: new Float64Array(512).fill(1 + offset),
 		}));
-	assert.is(bestSplit([diagonals(16)], 512).rotations, 6);
-	assert.is(bestSplit([diagonals(64)], 512).rotations, 14);
-	assert.is(bestSplit([diagonals(128)], 512).rotations, 22);
+	for (const count of [1, 2, 16, 64, 100, 128]) {
+		const strides = Array.from({ length: count }, (_, k) => k + 1);
+		const fewest = Math.min(...strides.map((stride) => stride - 1 + Math.ceil(count / stride) - 1));
+		assert.is(bestSplit([diagonals(count)], 512).rotations, fewest);
+	}
 });
 
 test('a dense layer of 845 on four copies takes 32 diagonals where the plain hybrid takes 128', () => {
@@ -193,8 +199,8 @@ test('a dense layer of 845 on four copies takes 32 diagonals where the plain hyb
 		const map = mapBy([dense], [layout], placements, slots);
 		return map === undefined ? [] : [[map.family, map.counts.rotations, map.counts.products]];
 	});
-	// Hybrid: 22 rotations for 128 diagonals and 3 folds; 32 diagonals and 5 folds in four copies, and so on.
-	assert.equal(counts[0], ['hybrid', 25, 128]);
+	// 10 + 11 rotations for 128 diagonals and 3 folds; 5 + 5 for 32 diagonals and 5 folds in four copies.
+	assert.equal(counts[0], ['hybrid', 24, 128]);
 	assert.ok(
 		counts.some(
 			([family, rotations, products]) => family === 'split among copies' && rotations === 15 && products === 32,

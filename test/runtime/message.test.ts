@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { messageLength, readMessage, writeMessage } from '../../runtime/message.ts';
+import { readMessage, writeMessage } from '../../runtime/message.ts';
+import { messageLength } from '../../runtime/sizes.ts';
 import { refusalOfAsync } from './support.ts';
 
 const fingerprint = '0123456789abcdef'.repeat(4);

@@ -14,10 +14,11 @@ import {
 	slotExponents,
 } from '../../runtime/noise.ts';
 import type { CkksParameters } from '../../runtime/plan.ts';
-import type { SealCiphertext } from '../../runtime/seal/ciphertext.ts';
+import { loadSeeded, type SealCiphertext } from '../../runtime/seal/ciphertext.ts';
 import { SealContext, type SealPlaintext } from '../../runtime/seal/context.ts';
-import { EvaluationKeys, keySlots } from '../../runtime/seal/keys.ts';
+import { EvaluationKeys } from '../../runtime/seal/keys.ts';
 import { loadSeal, type SealModule } from '../../runtime/seal/module.ts';
+import { keySlots } from '../../runtime/sizes.ts';
 import { makeParameters, sampleOf } from './support.ts';
 
 const N = 8192;
@@ -79,7 +80,11 @@ const sealSubject = (module: SealModule, parameters: CkksParameters) => {
 		const keys = await EvaluationKeys.load(context, needs, bytes, {});
 		return {
 			backend: new SealBackend(context, keys),
-			owner,
+			owner: {
+				encrypt: (values, level, scale) =>
+					loadSeeded(context, owner.encrypt(values, level, scale), level, scale, 'a ciphertext'),
+				decrypt: (ciphertext) => owner.decrypt(ciphertext),
+			},
 			decode: ({ object }) => context.decode(object),
 			scaleOf: ({ shape }) => shape.scale,
 			end: () => keys.dispose(),

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { createClient, evaluationKeyBytes } from '../../runtime/client.ts';
 import { LocalEvaluator } from '../../runtime/local.ts';
 import { createServer } from '../../runtime/server.ts';
+import { inputLength, messageLength, outputLength } from '../../runtime/sizes.ts';
 import { everyAnswer, everyOperation, maxDifference, refusalOfAsync, rootMeanSquare, sampleOf } from './support.ts';
 
 const rejects = async (promise: Promise<unknown>, code: string): Promise<void> => {
@@ -21,7 +22,10 @@ test('a client and a server compute on bytes what the definition says, within th
 	const keys = await client.evaluationKeys({ onProgress });
 	assert.is(keys.length, evaluationKeyBytes(program.client));
 	assert.is(await server.loadKeys(keys, { onProgress }), client.keySet);
-	const reply = await server.evaluate(await client.encrypt({ x0: x }), { onProgress });
+	const request = await client.encrypt({ x0: x });
+	assert.is(request.length, messageLength([inputLength(program.client.parameters, 1)]));
+	const reply = await server.evaluate(request, { onProgress });
+	assert.is(reply.length, messageLength([0, 0, 0].map((level) => outputLength(program.client.parameters, level))));
 	const result = await client.decrypt(reply);
 	assert.equal(result.warnings, []);
 	for (const stage of ['make keys', 'load keys', 'evaluate']) assert.ok(stages.includes(stage), stage);

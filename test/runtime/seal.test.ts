@@ -3,10 +3,12 @@ import * as assert from 'uvu/assert';
 import { SealBackend } from '../../runtime/backends/seal.ts';
 import { SealKeyOwner } from '../../runtime/backends/sealKeys.ts';
 import type { CkksParameters } from '../../runtime/plan.ts';
-import { loadCiphertext, saveCiphertext } from '../../runtime/seal/ciphertext.ts';
+import { loadCiphertext, loadSeeded, type SealCiphertext, saveCiphertext } from '../../runtime/seal/ciphertext.ts';
 import { SealContext } from '../../runtime/seal/context.ts';
-import { EvaluationKeys, keySlots } from '../../runtime/seal/keys.ts';
+import { release } from '../../runtime/seal/handles.ts';
+import { EvaluationKeys } from '../../runtime/seal/keys.ts';
 import { loadSeal } from '../../runtime/seal/module.ts';
+import { inputLength, keySlots } from '../../runtime/sizes.ts';
 import { findPrimes, makeParameters, maxDifference, refusalOf, SCALE, SMALL, sampleOf } from './support.ts';
 
 const needs = { relinearization: true, steps: [1] };
@@ -22,8 +24,12 @@ const keys = await EvaluationKeys.load(
 const backend = new SealBackend(context, keys);
 const x = sampleOf(2048);
 
+/** Encrypted, sent and loaded. */
+const encrypt = (values: Float64Array, level: number, scale: number): SealCiphertext =>
+	loadSeeded(context, owner.encrypt(values, level, scale), level, scale, 'it');
+
 const stillWorks = (): void => {
-	const a = owner.encrypt(x, 1, SCALE);
+	const a = encrypt(x, 1, SCALE);
 	assert.ok(maxDifference(owner.decrypt(a), x) < 1e-3);
 	backend.dispose(a);
 };
@@ -48,7 +54,7 @@ test('values that are not finite or too large are refused before SEAL sees them'
 });
 
 test('a transparent result is refused and costs nothing else', () => {
-	const a = owner.encrypt(x, 1, SCALE);
+	const a = encrypt(x, 1, SCALE);
 	const b = backend.negate(a);
 	assert.is(
 		refusalOf(() => backend.add(a, b)),
@@ -71,7 +77,7 @@ test('a transparent result is refused and costs nothing else', () => {
 
 test('operands whose scales differ by less than 2^-30 add, and keep their own scales', () => {
 	const near = SCALE * (1 + 2 ** -40);
-	const [a, b] = [owner.encrypt(x, 1, SCALE), owner.encrypt(x, 1, near)];
+	const [a, b] = [encrypt(x, 1, SCALE), encrypt(x, 1, near)];
 	const sum = backend.add(a, b);
 	assert.ok(
 		maxDifference(
@@ -80,7 +86,7 @@ test('operands whose scales differ by less than 2^-30 add, and keep their own sc
 		) < 1e-3,
 	);
 	assert.is(b.object.scale(), near);
-	const far = owner.encrypt(x, 1, SCALE * 1.001);
+	const far = encrypt(x, 1, SCALE * 1.001);
 	assert.is(
 		refusalOf(() => backend.add(a, far)),
 		'misuse',
@@ -89,7 +95,7 @@ test('operands whose scales differ by less than 2^-30 add, and keep their own sc
 });
 
 test('what SEAL computes has the level and the scale that the rules say', () => {
-	const a = owner.encrypt(x, 1, SCALE);
+	const a = encrypt(x, 1, SCALE);
 	const plain = backend.encode(x, 1, SMALL.primes[1] as number);
 	const product = backend.multiplyPlain(a, plain);
 	const rescaled = backend.rescale(product);
@@ -106,8 +112,29 @@ test('what SEAL computes has the level and the scale that the rules say', () => 
 	backend.disposePlain(plain);
 });
 
+test('an input arrives at the level and scale it was encrypted for, also below the top level', () => {
+	for (const level of [0, 1]) {
+		const scale = SCALE * 1.25;
+		const bytes = owner.encrypt(x, level, scale);
+		assert.is(bytes.length, inputLength(SMALL, level));
+		// Residues of one polynomial, headers and a seed: half of the ciphertext itself.
+		assert.ok(bytes.length - 8 * 4096 * (level + 1) < 200);
+		const { object, shape } = loadSeeded(context, bytes, level, scale, 'it');
+		assert.equal(shape, { level, scale, size: 2 });
+		assert.equal([object.size(), object.coeffModulusSize(), object.scale()], [2, level + 1, scale]);
+		assert.ok(maxDifference(owner.decrypt({ object, shape }), x) < 1e-3);
+		release(object);
+	}
+});
+
+test('the same values encrypted twice share neither seed nor residues', () => {
+	const [a, b] = [owner.encrypt(x, 0, SCALE), owner.encrypt(x, 0, SCALE)];
+	assert.not.equal(a.subarray(-64), b.subarray(-64));
+	assert.not.equal(a.subarray(113, 113 + 64), b.subarray(113, 113 + 64));
+});
+
 test('a ciphertext that does not fit its port is not sent', () => {
-	const a = owner.encrypt(x, 1, SCALE);
+	const a = encrypt(x, 1, SCALE);
 	for (const [level, scale] of [
 		[0, SCALE],
 		[1, SCALE * 1.01],
@@ -145,7 +172,7 @@ test('parameters below 128 bits, or that are no CKKS parameters, are refused', (
 });
 
 test('a rotation without its key is refused', () => {
-	const a = owner.encrypt(x, 1, SCALE);
+	const a = encrypt(x, 1, SCALE);
 	assert.is(
 		refusalOf(() => backend.rotate(a, 2)),
 		'misuse',

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArrays, writeNpy } from '../../cli/arrays.ts';
+import type { Report } from '../../compiler/report.ts';
 
 /** The package as it is published, in a project of its own: built JavaScript only, encrypted from end to end. */
 const root = join(import.meta.dirname, '..', '..');
@@ -101,6 +102,9 @@ test('keygen, encrypt, infer and decrypt give the same result by files, and keep
 	assert.is(statSync(path('key.bin')).mode & 0o777, 0o600);
 	cli(project, 'encrypt', build, '--secret', path('key.bin'), '--input', 'x.npy', '--output', path('x.bin'));
 	cli(project, 'infer', build, '--public', path('keys.bin'), '--input', path('x.bin'), '--output', path('y.bin'));
+	const report = JSON.parse(readFileSync(join(build, 'report.json'), 'utf8')) as Report;
+	const sizes = ['keys.bin', 'x.bin', 'y.bin'].map((name) => statSync(path(name)).size);
+	assert.equal(sizes, [report.keys.bytes, report.traffic.uploadBytes, report.traffic.downloadBytes]);
 	const result = cli(project, 'decrypt', build, '--secret', path('key.bin'), '--input', path('y.bin'));
 	const clear = cli(project, 'run', build, '--input', 'x.npy', '--backend', 'clear');
 	const [found] = (result.outputs as Outputs)[0]?.data ?? [];

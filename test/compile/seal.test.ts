@@ -1,0 +1,58 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CompileOptions, compile } from '../../compiler/index.ts';
+import { evaluate } from '../../compiler/tensor/evaluate.ts';
+import { createClient } from '../../runtime/client.ts';
+import { createServer } from '../../runtime/server.ts';
+import { node } from '../support/onnx.ts';
+import { calibrationOf, convolutional, floats, model, perceptron, sampleOf } from './models.ts';
+import type { Sample } from './support.ts';
+
+/** Errors may pass the stated bound by this factor: it is six deviations of typical samples. */
+const SLACK = 2;
+
+/** Encrypts, computes and decrypts with SEAL, as two machines would, and compares with the polynomial model. */
+const checkEncrypted = async (
+	bytes: Uint8Array,
+	samples: readonly Sample[],
+	options: CompileOptions = {},
+): Promise<number> => {
+	const { program, stages } = compile(bytes, options);
+	const client = await createClient(program.client);
+	const server = await createServer(program.server, program.constants);
+	await server.loadKeys(await client.evaluationKeys());
+	const message = await client.encryptBatch(samples);
+	const results = await client.decryptBatch(await server.evaluate(message));
+	assert.is(results.length, samples.length);
+	results.forEach(({ outputs, warnings }, k) => {
+		assert.equal(warnings, []);
+		const expected = evaluate(stages.core, samples[k] as Sample);
+		for (const { name, predictedError } of program.client.outputs) {
+			const raw = outputs.get(name)?.raw.data as Float64Array;
+			const error = Math.max(...raw.map((value, i) => Math.abs(value - (expected.get(name)?.[i] ?? Number.NaN))));
+			assert.ok(error > 0, 'no noise: nothing was encrypted');
+			assert.ok(error <= SLACK * predictedError, `${name}: error ${error}, predicted at most ${predictedError}`);
+		}
+	});
+	client.dispose();
+	await server.dispose();
+	return program.client.parameters.ringDegree;
+};
+
+test('an encrypted convolution, square and dense layer give the right answer', async () => {
+	assert.is(await checkEncrypted(convolutional(), [sampleOf({ x: 144 })]), 8192);
+});
+
+test('encrypted samples that share a ciphertext keep their own results, with two inputs and two outputs', async () => {
+	const nodes = [node('MatMul', ['x', 'w'], ['h']), node('Mul', ['h', 'z'], ['p']), node('Sub', ['h', 'p'], ['y'])];
+	const bytes = model(nodes, { x: [1, 6], z: [1, 5] }, ['y', 'p'], { w: floats([6, 5], 1) });
+	const samples = [1, 2, 3].map((seed) => sampleOf({ x: 6, z: 5 }, seed));
+	assert.is(await checkEncrypted(bytes, samples, { batch: 4, precision: 8 }), 4096);
+});
+
+test('an encrypted polynomial of degree 4 gives the right answer', async () => {
+	const calibration = calibrationOf({ x: 8 }, 40);
+	await checkEncrypted(perceptron('Tanh', [8, 6, 2]), [sampleOf({ x: 8 })], { calibration, degree: 4, precision: 8 });
+});
+
+test.run();
