@@ -51,7 +51,7 @@ export class Rules {
 		const largest = (sum / values.length) * scale;
 		if (largest > 0 && Math.log2(largest) >= this.#modulusBits(level) - 1)
 			misuse(`values of mean magnitude ${sum / values.length} at scale ${scale} exceed the modulus of level ${level}`);
-		return { level, scale, zero: largest < 0.5 };
+		return { level, scale, zero: sum === 0 };
 	}
 
 	/** a + b or a - b. */
@@ -66,7 +66,7 @@ export class Rules {
 	}
 
 	multiplyPlain(a: Shape, plain: PlainShape): Shape {
-		if (plain.zero) misuse('a plaintext that encodes to zero would make the product transparent');
+		if (plain.zero) misuse('a plaintext of zeros would make the product transparent');
 		return this.#product('a ciphertext and a plaintext', a, plain, a.size);
 	}
 

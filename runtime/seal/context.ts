@@ -82,13 +82,20 @@ export class SealContext {
 
 	/**
 	 * Encodes n values for a level: at the top first, because SEAL's encoder knows nothing else, then switched down and
-	 * shrunk. The caller releases it.
+	 * shrunk. Values so small that every coefficient rounds to zero would make a product transparent, which SEAL refuses:
+	 * they are encoded as 1 / scale more, less than the rounding error of any encoding. The caller releases it.
 	 */
 	encode(values: Float64Array, level: number, scale: number): SealPlaintext {
 		const shape = this.rules.encode(values, level, scale);
 		const object = filled(new this.module.seal.Plaintext(), (plain) =>
 			this.module.call('encode', () => {
 				this.#encoder.encode(values, scale, plain);
+				if (plain.isZero() && !shape.zero)
+					this.#encoder.encode(
+						values.map((x) => x + 1 / scale),
+						scale,
+						plain,
+					);
 				if (level === this.#levels.length - 1) return;
 				this.evaluator.plainModSwitchToInplace(plain, this.level(level).id);
 				plain.shrinkToFit();

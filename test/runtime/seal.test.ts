@@ -64,7 +64,7 @@ test('a transparent result is refused and costs nothing else', () => {
 		refusalOf(() => backend.subtract(a, a)),
 		'misuse',
 	);
-	const zero = backend.encode(new Float64Array(2048).fill(1e-9), 1, SCALE);
+	const zero = backend.encode(new Float64Array(2048), 1, SCALE);
 	assert.is(
 		refusalOf(() => backend.multiplyPlain(a, zero)),
 		'misuse',
@@ -72,6 +72,17 @@ test('a transparent result is refused and costs nothing else', () => {
 	backend.dispose(a);
 	backend.dispose(b);
 	backend.disposePlain(zero);
+	stillWorks();
+});
+
+test('constants too small for the scale multiply to nearly zero instead of being refused', () => {
+	const a = encrypt(x, 1, SCALE);
+	const tiny = backend.encode(new Float64Array(2048).fill(1e-9), 1, SCALE);
+	const product = backend.multiplyPlain(a, tiny);
+	assert.ok(owner.decrypt(product).every((value) => Math.abs(value) < 2 ** -15));
+	backend.dispose(a);
+	backend.dispose(product);
+	backend.disposePlain(tiny);
 	stillWorks();
 });
 
