@@ -8,7 +8,7 @@ import { boundedMagnitudes, observedMagnitudes } from './slots/magnitudes.ts';
 import { countOf, sampleAt } from './tensor/calibrate.ts';
 import { evaluate } from './tensor/evaluate.ts';
 import type { CoreKind, Graph } from './tensor/graph.ts';
-import { type Bounds, hull, type Interval } from './tensor/ranges.ts';
+import { type Bounds, hull, type Interval, propagate } from './tensor/ranges.ts';
 
 /** What is known of the values that inputs take, after their heads. */
 export type InputKnowledge = {
@@ -94,6 +94,21 @@ export const outputMagnitudes = (graph: Graph<CoreKind>, samples: Samples): Read
 				values.reduce((a, x) => Math.max(a, Math.abs(x)), magnitudes.get(name) ?? 0),
 			);
 	return magnitudes;
+};
+
+/** Where ranges are assumed, what every accepted input stays below: the modulus holds that much. No limits with calibration. */
+export const outputLimits = (
+	graph: Graph<CoreKind>,
+	{ source, bounds }: InputKnowledge,
+): ReadonlyMap<string, number> => {
+	if (source === 'calibration') return new Map();
+	const all = propagate(graph, bounds);
+	return new Map(
+		graph.outputs.map(({ name, id }) => {
+			const [low, high] = hull(all[id] as Bounds);
+			return [name, Math.max(Math.abs(low), Math.abs(high))];
+		}),
+	);
 };
 
 const least = (x: Float64Array): number => x.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);

@@ -52,10 +52,11 @@ export const solveParameters = (slots: SlotCircuit, requirements: Requirements):
 	let wanted = precision;
 	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
 		const best = search(slots, { ...requirements, precision: wanted, samples: samples.slice(0, 1) });
-		const solution = best === undefined ? undefined : rated(best.circuit, samples, read);
-		if (solution === undefined || solution.bits >= precision) return solution;
-		// The other samples are noisier than the first: ask for that much more of it.
-		wanted += precision - solution.bits + 0.1;
+		if (best === undefined) return undefined;
+		const solution = rated(best.circuit, samples, read);
+		if (solution.bits >= precision) return solution;
+		// The other samples are noisier than the first: ask that much more of it, and more than it gives already.
+		wanted = best.bits + Math.max(0.5, precision - solution.bits);
 	}
 	return undefined;
 };

@@ -124,6 +124,18 @@ test('parameters are secure, hold every value and reach the precision asked for'
 	assert.ok(solved > 20, `${solved} were solved`);
 });
 
+test('shallow circuits always have parameters, though the search looks at the first sample only', () => {
+	fc.assert(
+		fc.property(randomCircuit(slots, 3), fc.integer({ min: 6, max: 14 }), fc.nat(50), (circuit, precision, seed) => {
+			const requirements = requirementsFor(circuit, { ringDegree: 16384, security: 128, precision });
+			const samples = [seed, 7, 3, 5].map((k) => sampleFor(slots, k));
+			const solution = solveParameters(circuit, { ...requirements, samples });
+			assert.ok(solution && solution.bits >= precision);
+		}),
+		{ ...RUNS, numRuns: 25 },
+	);
+});
+
 test('what no modulus of this size holds has no parameters', () => {
 	const builder = new SlotBuilder(slots);
 	let power = builder.input('x', 0);

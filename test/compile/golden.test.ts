@@ -37,7 +37,7 @@ const differences = (expected: string, actual: string): string => {
 					...(after[k] === undefined ? [] : [`${k + 1} + ${after[k]}`]),
 				],
 	).flat();
-	return [...lines.slice(0, 20), ...(lines.length > 20 ? [`... ${lines.length - 20} more`] : [])].join('\n');
+	return [...lines.slice(0, 12), ...(lines.length > 12 ? [`... ${lines.length - 12} more`] : [])].join('\n');
 };
 
 for (const [stage, text] of texts)

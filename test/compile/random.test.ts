@@ -27,9 +27,9 @@ test('random networks give the same answer at every stage, for all batches and d
 			fc.pre(model !== undefined);
 			if (model !== undefined && (await agrees(model, batch, degree, calibrated))) compared++;
 		}),
-		{ seed: 20260101, numRuns: 80, endOnFailure: true },
+		{ seed: 20260101, numRuns: 60, endOnFailure: true },
 	);
-	assert.ok(compared > 70, `${compared} networks were compared`);
+	assert.ok(compared > 50, `${compared} networks were compared`);
 });
 
 test('random convolutional networks give the same answer at every stage, for all batches', async () => {
@@ -42,7 +42,7 @@ test('random convolutional networks give the same answer at every stage, for all
 				await agrees(model, batch, 2, calibrated);
 			},
 		),
-		{ seed: 20260102, numRuns: 25, endOnFailure: true },
+		{ seed: 20260102, numRuns: 12, endOnFailure: true },
 	);
 });
 

@@ -184,6 +184,27 @@ test('an output that turns out constant is refused', () => {
 	assert.throws(() => compile(bytes), /does not depend on any input/);
 });
 
+test('no input within the assumed range is a reason for doubt', async () => {
+	const signs = Float64Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+	const nodes = [node('MatMul', ['x', 'w'], ['y'])];
+	const bytes = model(nodes, { x: [1, 400] }, ['y'], { w: { shape: [400, 1], data: signs } });
+	// Random samples reach about 20; this one reaches 400.
+	await checkModel(bytes, [new Map([['x', signs]])]);
+});
+
+test('parameters are found where the first sample is a little quieter than the others', () => {
+	const nodes = [
+		node('Mul', ['x', 'x'], ['a']),
+		node('Mul', ['a', 'a'], ['b']),
+		node('Mul', ['b', 'b'], ['c']),
+		node('MatMul', ['w', 'c'], ['y']),
+	];
+	const bytes = model(nodes, { x: [3, 2] }, ['y'], { w: floats([2, 3], 152, 0.7) });
+	const { report } = compile(bytes, { calibration: calibrationOf({ x: 6 }, 8) });
+	assert.ok(report.predicted.bits >= 10 && report.predicted.bits < 12, String(report.predicted.bits));
+	assert.is(report.parameters.ringDegree, 8192);
+});
+
 test('values far from 1 are held', async () => {
 	const nodes = [node('MatMul', ['x', 'w'], ['h']), node('Mul', ['h', 'h'], ['s']), node('MatMul', ['s', 'v'], ['y'])];
 	const bytes = model(nodes, { x: [1, 8] }, ['y'], { w: floats([8, 4], 1), v: floats([4, 3], 2) });

@@ -112,7 +112,7 @@ const checkLeftovers = (compiled: Compiled, sample: Sample): void => {
 };
 
 /** Follows levels, scales and sizes through the instructions: every operation legal, every port as both sides expect it. */
-export const checkPlan = ({ client, server, constants }: Program): void => {
+const checkPlan = ({ client, server, constants }: Program): void => {
 	const rules = new Rules(server.parameters, server.keys);
 	const virtual = server.parameters.ringDegree / 2 / server.batch;
 	const registers: (Shape | undefined)[] = new Array(server.registers).fill(undefined);

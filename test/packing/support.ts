@@ -54,7 +54,7 @@ export const randomLayout = (size: number, slots: number, from: Dice): Layout =>
 };
 
 /** Slots that hold `data` in this layout, and something of no meaning where the layout says so. */
-export const withLeftovers = (layout: Layout, data: Float64Array, from: Dice): readonly Float64Array[] =>
+const withLeftovers = (layout: Layout, data: Float64Array, from: Dice): readonly Float64Array[] =>
 	layout.parts.map((part) =>
 		Float64Array.from(part, (element) =>
 			element >= 0 ? (data[element] as number) : element === UNKNOWN ? 100 + from.below(50) : 0,
@@ -79,7 +79,7 @@ export const mapBy = (
 };
 
 /** The circuit of a map alone, its sources as inputs in order. */
-export const circuitOf = (map: PackedMap, layouts: readonly Layout[], slots: number): SlotCircuit => {
+const circuitOf = (map: PackedMap, layouts: readonly Layout[], slots: number): SlotCircuit => {
 	const builder = new SlotBuilder(slots);
 	const sources = layouts.flatMap(({ parts }, term) => parts.map((_, part) => builder.input(`x${term}`, part)));
 	return builder.build([{ name: 'y', parts: recordMap(builder, sources, map) }]);

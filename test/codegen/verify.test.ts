@@ -1,0 +1,53 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { print } from '../../compiler/codegen/text.ts';
+import { verify } from '../../compiler/codegen/verify.ts';
+import { InternalError } from '../../compiler/errors.ts';
+import type { Instruction, Program, ServerProgram } from '../../runtime/plan.ts';
+import { everyOperation } from '../runtime/support.ts';
+
+const sample = everyOperation();
+const server = (change: Partial<ServerProgram>): Program => ({ ...sample, server: { ...sample.server, ...change } });
+const instructions = (change: (steps: readonly Instruction[]) => readonly Instruction[]): Program =>
+	server({ instructions: change(sample.server.instructions) });
+
+const broken: readonly (readonly [string, Program, RegExp])[] = [
+	['a register that is empty', instructions((steps) => steps.slice(1)), /empty/],
+	['a register beyond those declared', server({ registers: 2 }), /writes register/],
+	['an input that is loaded twice', instructions((steps) => [steps[0] as Instruction, ...steps]), /twice/],
+	[
+		'an output that is stored twice',
+		instructions((steps) => [...steps, steps.find(({ op }) => op === 'output') as Instruction]),
+		/twice/,
+	],
+	['an output that is never stored', instructions((steps) => steps.slice(0, -1)), /output parts/],
+	[
+		'an input part that is never loaded',
+		server({ inputs: sample.server.inputs.map((input) => ({ ...input, parts: 2 })) }),
+		/input parts/,
+	],
+	['a rotation without a key', server({ keys: { relinearization: true, steps: [3] } }), /no key/],
+	['a constant that does not exist', server({ constants: sample.server.constants.slice(0, 1) }), /no constant/],
+	['constants that end too early', { ...sample, constants: sample.constants.subarray(1) }, /outside/],
+	['halves of different programs', server({ fingerprint: '0'.repeat(64) }), /differ/],
+	['halves of different parameters', server({ parameters: { ...sample.server.parameters, security: 192 } }), /differ/],
+];
+
+test('a valid plan passes and prints one line for each instruction', () => {
+	verify(sample);
+	assert.is(print(sample).trimEnd().split('\n').length, 2 + sample.server.instructions.length);
+});
+
+for (const [what, program, message] of broken)
+	test(`the verifier finds ${what}`, () => {
+		try {
+			verify(program);
+		} catch (error) {
+			assert.instance(error, InternalError);
+			assert.match((error as Error).message, message);
+			return;
+		}
+		assert.unreachable('nothing was found');
+	});
+
+test.run();
