@@ -39,6 +39,14 @@ const number = (text: string): number => {
 	return value;
 };
 
+const between =
+	(low: number, high: number, parse: (text: string) => number) =>
+	(text: string): number => {
+		const value = parse(text);
+		if (value < low || value > high) throw new InvalidArgumentError(`It takes a number from ${low} to ${high}.`);
+		return value;
+	};
+
 const powerOfTwo = (text: string): number => {
 	const value = wholeNumber(1)(text);
 	if (!Number.isInteger(Math.log2(value))) throw new InvalidArgumentError('It takes a power of two.');
@@ -81,12 +89,16 @@ export const addCompileOptions = (command: Command): Command =>
 		.option('--calibrate <file>', 'typical inputs, [name=]x.npy or x.npz; repeatable', repeated)
 		.option('--input-range <low,high>', 'without calibration: where input elements lie (default: -1,1)', range)
 		.option('--batch <B>', 'samples in one ciphertext, a power of two (default: 1)', powerOfTwo)
-		.option('--precision <bits>', 'bits of precision of the outputs (default: 10)', number)
+		.option('--precision <bits>', 'bits of precision under encryption, 1 to 40 (default: 10)', between(1, 40, number))
 		.addOption(new Option('--security <bits>', 'security against classical attacks').choices(['128', '192', '256']))
 		.addOption(new Option('--optimize <what>', 'what to make cheap').choices(['latency', 'upload', 'keys', 'memory']))
 		.option('--outputs <names>', 'outputs to compute, with commas between (default: all)', names)
 		.option('--set <dimension=value>', 'value of a symbolic dimension; repeatable', dimension)
-		.option('--degree <d>', 'degree of every activation polynomial (default: chosen)', wholeNumber(2))
+		.option(
+			'--degree <d>',
+			'degree of every activation polynomial, 2 to 31 (default: chosen)',
+			between(2, 31, wholeNumber(2)),
+		)
 		.addOption(new Option('--plain <name>').argParser(repeated).hideHelp());
 
 export const addEvaluationOptions = (command: Command): Command =>

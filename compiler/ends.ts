@@ -5,7 +5,7 @@ import { InternalError } from './errors.ts';
 import type { ImportedModel } from './onnx/import.ts';
 import { type Layout, runsOf } from './packing/layout.ts';
 import type { Lowered } from './packing/lower.ts';
-import { HEADROOM, type InputKnowledge, outputLimits, outputMagnitudes } from './ranges.ts';
+import { type InputKnowledge, outputLimits, outputMagnitudes } from './ranges.ts';
 import { type CoreKind, type Graph, type Shape, sizeOf } from './tensor/graph.ts';
 import type { Split } from './tensor/passes/split.ts';
 
@@ -32,7 +32,7 @@ export const endsOf = (
 				shape: original?.shape ?? shape,
 				parts: layoutNamed(lowered.outputs, name).parts.map(runsOf),
 				tail: parts.tails.get(name) ?? [],
-				plausible: Math.max(limits.get(name) ?? 0, HEADROOM * Math.max(magnitude, noise?.error ?? 0)),
+				plausible: Math.max(limits.get(name) ?? 0, noise?.error ?? 0),
 				predictedError: noise?.error ?? 0,
 				magnitude,
 			} satisfies Omit<OutputPacking, 'level' | 'scale'>;

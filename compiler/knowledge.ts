@@ -1,6 +1,6 @@
 import type { ImportedModel } from './onnx/import.ts';
 import type { CompileOptions, Samples } from './options.ts';
-import { fromBounds, fromCalibration, type InputKnowledge } from './ranges.ts';
+import { fromBounds, type InputValues } from './ranges.ts';
 import { checkSamples } from './tensor/calibrate.ts';
 import { type Split, throughHeads } from './tensor/passes/split.ts';
 import { inputBounds } from './tensor/ranges.ts';
@@ -16,15 +16,15 @@ export const samplesOf = (imported: ImportedModel, parts: Split, options: Compil
 };
 
 /** What the compiler goes by for the values of the inputs: the samples, or else the assumed range. */
-export const inputKnowledge = (
+export const inputValues = (
 	imported: ImportedModel,
 	parts: Split,
 	samples: Samples | undefined,
 	options: CompileOptions,
-): InputKnowledge => {
+): InputValues => {
 	const range = options.inputRange ?? ASSUMED_RANGE;
 	const bounds = new Map(
 		imported.inputs.map(({ name, shape }) => [name, inputBounds(shape, range, parts.heads.get(name))]),
 	);
-	return samples === undefined ? fromBounds(bounds) : fromCalibration(samples, bounds);
+	return samples === undefined ? fromBounds(bounds) : { source: 'calibration', samples, bounds };
 };

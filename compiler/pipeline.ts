@@ -9,13 +9,13 @@ import * as plan from './codegen/text.ts';
 import { verify as verifyPlan } from './codegen/verify.ts';
 import { endsOf } from './ends.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
-import { inputKnowledge, samplesOf } from './knowledge.ts';
+import { inputValues, samplesOf } from './knowledge.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
 import { choosePacking, type Packing } from './packing/choose.ts';
 import { type Lowered, lower } from './packing/lower.ts';
 import { type Ir, PassRunner } from './pass.ts';
-import { type InputKnowledge, slotValues } from './ranges.ts';
+import { type InputKnowledge, slotValues, withAccepted } from './ranges.ts';
 import { depthOf as slotDepth } from './slots/depths.ts';
 import * as slots from './slots/text.ts';
 import { verify as verifySlots } from './slots/verify.ts';
@@ -75,16 +75,17 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	// Before `approximate`: ranges are then those of the values that reach an activation in the compiled program.
 	const fused = passes.run('fuse-affine', () => prune(fuse(parts.body)), graphs);
 	const samples = samplesOf(imported, parts, options);
-	const knowledge = inputKnowledge(imported, parts, samples, options);
+	const values = inputValues(imported, parts, samples, options);
 	const approximated = passes.run(
 		'approximate',
-		() => approximate(fused, { samples, inputs: knowledge.bounds, tails: parts.tails, degree: options.degree }),
+		() => approximate(fused, { samples, inputs: values.bounds, tails: parts.tails, degree: options.degree }),
 		of(graphs, (a) => a.graph),
 	);
 	const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);
 	// Again: shifts and leading factors of the polynomials go into the layers around them.
 	const core = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
 	refuseConstants(core);
+	const knowledge = withAccepted(core, values);
 
 	// Packing needs the number of slots, the number of slots follows from the ring degree, and the smallest ring degree that
 	// holds the modulus is known only at the end: so each is tried, from the smallest.
@@ -97,7 +98,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		);
 		const solution = passes.run(
 			'parameters',
-			() => solve(packed.lowered, knowledge, ringDegree, options),
+			() => solve(core, packed.lowered, knowledge, ringDegree, options),
 			of({ verify: verifyCkks, print: ckks.print }, (s) => s?.circuit),
 		);
 		if (solution === undefined) continue;
@@ -136,6 +137,7 @@ const pack = (
 };
 
 const solve = (
+	core: Graph<CoreKind>,
 	lowered: Lowered,
 	knowledge: InputKnowledge,
 	ringDegree: number,
@@ -145,7 +147,7 @@ const solve = (
 		ringDegree,
 		security: options.security ?? 128,
 		precision: options.precision ?? DEFAULT_PRECISION,
-		...slotValues(lowered, knowledge),
+		...slotValues(core, lowered, knowledge),
 	});
 
 /** Bits of precision relative to the largest output when none are asked for: errors of a thousandth keep decisions. */

@@ -2,12 +2,12 @@ import { evaluationKeyBytes, inputLength, messageLength, outputLength } from '..
 import { totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
-import { BOUND_DEVIATIONS, visitNoise } from './ckks/noise.ts';
+import { deviations, visitNoise } from './ckks/noise.ts';
 import { largest } from './numeric/vectors.ts';
 import type { CompileOptions } from './options.ts';
 import { describe } from './packing/layout.ts';
 import type { Stages } from './pipeline.ts';
-import { slotValues } from './ranges.ts';
+import { outputDifferences, slotValues } from './ranges.ts';
 import type { PackedInputs } from './slots/evaluate.ts';
 import type { Shape } from './tensor/graph.ts';
 import type { ActivationFit } from './tensor/passes/approximate.ts';
@@ -71,7 +71,15 @@ export type Report = {
 	};
 	/** Bytes of the messages of one evaluation. */
 	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
-	readonly predicted: { readonly bits: number; readonly error: number; readonly evaluateMs: number };
+	readonly predicted: {
+		/** Precision of the outputs: log2(magnitude / error), of the worst output. */
+		readonly bits: number;
+		/** Bound of the absolute error against the model itself: of encryption and, on the calibration samples, of approximation. */
+		readonly error: number;
+		readonly encryptionError: number;
+		readonly approximationError: number;
+		readonly evaluateMs: number;
+	};
 	readonly layers: readonly LayerReport[];
 	readonly activations: readonly ActivationFit[];
 	/** Part of the calibration samples whose decisions the polynomials keep. */
@@ -121,11 +129,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			uploadBytes: trafficOf(program.client.inputs, (level) => inputLength(parameters, level)),
 			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
 		},
-		predicted: {
-			bits: rounded(solution.bits),
-			error: Math.max(...solution.outputs.map(({ error }) => error)),
-			evaluateMs: Math.round(estimateMilliseconds(circuit)),
-		},
+		predicted: { ...predictionOf(stages), evaluateMs: Math.round(estimateMilliseconds(circuit)) },
 		layers: layersOf(stages),
 		activations: approximated.report.activations,
 		agreement: approximated.report.agreement?.decisions,
@@ -134,6 +138,21 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			inputs: program.client.inputs.map(({ name, range: [low, high] }) => ({ name, low, high })),
 		},
 		warnings: [...approximated.report.warnings, ...rangeWarnings(stages)],
+	};
+};
+
+/** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
+const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs'> => {
+	const approximation = outputDifferences(stages.split.body, stages.core, stages.knowledge.samples);
+	const outputs = stages.program.client.outputs.map(({ name, predictedError, magnitude }) => {
+		const error = predictedError + (approximation.get(name) ?? 0);
+		return { error, bits: Math.log2(Math.max(magnitude, error) / error) };
+	});
+	return {
+		bits: rounded(Math.min(...outputs.map(({ bits }) => bits))),
+		error: Math.max(...outputs.map(({ error }) => error)),
+		encryptionError: Math.max(...stages.program.client.outputs.map(({ predictedError }) => predictedError)),
+		approximationError: Math.max(0, ...approximation.values()),
 	};
 };
 
@@ -153,7 +172,7 @@ const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
 const layersOf = (stages: Stages): readonly LayerReport[] => {
 	const { core, packing, lowered, knowledge, solution } = stages;
 	const { circuit } = solution;
-	const precisions = precisionsOf(circuit, slotValues(lowered, knowledge).samples[0] ?? new Map());
+	const precisions = precisionsOf(circuit, slotValues(core, lowered, knowledge).samples[0] ?? new Map());
 	const origins = [...new Set(core.nodes.map(({ origin }) => origin))];
 	return origins.flatMap((origin) => {
 		const nodes = core.nodes.flatMap((node, id) =>
@@ -190,7 +209,7 @@ const partOf = (circuit: CkksCircuit, ops: readonly { readonly op: Op }[]): Ckks
 const precisionsOf = (circuit: CkksCircuit, sample: PackedInputs): readonly number[] => {
 	const precisions: number[] = [];
 	visitNoise(circuit, sample, (_, value, variance) => {
-		const [most, error] = [largest(value), BOUND_DEVIATIONS * Math.sqrt(largest(variance))];
+		const [most, error] = [largest(value), deviations(value.length) * Math.sqrt(largest(variance))];
 		precisions.push(most === 0 ? 0 : Math.log2(most / error));
 	});
 	return precisions;

@@ -14,7 +14,7 @@
  */
 
 /** Variance of a coefficient of SEAL's error distribution: centred binomial of 42 bits. */
-export const ERROR_VARIANCE = 10.5;
+const ERROR_VARIANCE = 10.5;
 
 /** Expected squared norm of the secret, |s|^2 = 2N/3; also the mean of |s(zeta)|^2 over the slots. */
 export const secretNorm = (ringDegree: number): number => (2 * ringDegree) / 3;

@@ -6,7 +6,7 @@ export type Shape = { readonly level: number; readonly scale: number; readonly s
 export type PlainShape = { readonly level: number; readonly scale: number; readonly zero: boolean };
 
 /** Scales that differ by less, relatively, are the same: the difference is below the noise of any 30-bit scale. */
-export const SCALE_TOLERANCE = 2 ** -30;
+const SCALE_TOLERANCE = 2 ** -30;
 
 export const scalesAgree = (a: number, b: number): boolean => Math.abs(a - b) <= SCALE_TOLERANCE * Math.max(a, b);
 

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createClient } from '../../runtime/client.ts';
 import { RefusedError } from '../../runtime/errors.ts';
@@ -31,11 +31,16 @@ type DecryptArguments = OutputOptions & {
 	readonly output?: readonly string[];
 };
 
-/** Written for its owner alone from the first byte on; an existing file loses other permissions first. */
-const writeSecret = (path: string, bytes: Uint8Array): void => {
-	writeFileSync(path, '', { mode: 0o600 });
-	chmodSync(path, 0o600);
-	writeFileSync(path, bytes);
+/** Written for its owner alone from the first byte on. A key that is there already is never lost: what it encrypted would be. */
+const writeSecret = (path: string, bytes: Uint8Array): void => writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+
+const refuseExisting = (path: string): void => {
+	if (existsSync(path))
+		throw new RefusedError(
+			'keys',
+			`${path} exists already, and what was encrypted with that key could not be read any more`,
+			'Choose another file, or move the old key away.',
+		);
 };
 
 const written = (output: Output, files: readonly (readonly [file: string, bytes: number, what: string])[]): void =>
@@ -45,6 +50,7 @@ const written = (output: Output, files: readonly (readonly [file: string, bytes:
 
 const keygen = async (build: string, given: KeygenArguments): Promise<void> => {
 	const output = makeOutput(given);
+	refuseExisting(given.secret);
 	const client = await createClient(readClient(build));
 	const keys = await client.evaluationKeys({ onProgress: output.progress });
 	const secret = await client.exportSecretKey();

@@ -13,10 +13,11 @@ import { type CkksCircuit, type Id, type Kind, type Op, operandsOf } from './cir
 import { constantValues, evaluateOp } from './evaluate.ts';
 
 /**
- * Standard deviations that a stated bound lies above the mean error. Noise that was multiplied by the secret has the tails
- * of a Laplace distribution over the slots (runtime/noise.ts), sums of many slots are close to Gaussian.
+ * Standard deviations that a stated bound for `count` elements lies above the mean error, at least 6: noise that was multiplied
+ * by the secret has the tails of a Laplace distribution over the slots (runtime/noise.ts), P(|e| > k sigma) = exp(-sqrt(2) k),
+ * and one element in a thousand runs may be beyond.
  */
-export const BOUND_DEVIATIONS = 6;
+export const deviations = (count: number): number => Math.max(6, Math.log(1000 * count) / Math.SQRT2);
 
 type Surroundings = {
 	readonly circuit: CkksCircuit;

@@ -5,7 +5,7 @@ import { chainOf, type Demand, demandOf, MAX_PRIME_BITS, smallestPrimeBits, tota
 import type { CkksCircuit } from './circuit.ts';
 import { estimateMilliseconds } from './cost.ts';
 import { lower, type Rotations } from './lower.ts';
-import { BOUND_DEVIATIONS, visitNoise } from './noise.ts';
+import { deviations, visitNoise } from './noise.ts';
 import { primeBelow } from './primes.ts';
 import { modulusLimit } from './security.ts';
 
@@ -50,15 +50,27 @@ const MIN_PLAIN_BITS = 15;
 export const solveParameters = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
 	const { precision, samples, read } = requirements;
 	let wanted = precision;
+	let noisiest = samples.slice(0, 1);
 	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		const best = search(slots, { ...requirements, precision: wanted, samples: samples.slice(0, 1) });
+		const best = search(slots, { ...requirements, precision: wanted, samples: noisiest });
 		if (best === undefined) return undefined;
 		const solution = rated(best.circuit, samples, read);
 		if (solution.bits >= precision) return solution;
-		// The other samples are noisier than the first: ask that much more of it, and more than it gives already.
-		wanted = best.bits + Math.max(0.5, precision - solution.bits);
+		// Another sample is noisier than the one that the search looked at: look at that one, and ask more of it than it gives.
+		noisiest = [noisiestOf(best.circuit, samples, read)];
+		const bits = rated(best.circuit, noisiest, read).bits;
+		wanted = attempt === 0 ? precision : bits + Math.max(0.5, precision - solution.bits);
 	}
 	return undefined;
+};
+
+const noisiestOf = (
+	circuit: CkksCircuit,
+	samples: readonly PackedInputs[],
+	read: Requirements['read'],
+): PackedInputs => {
+	const errors = samples.map((sample) => Math.max(...rated(circuit, [sample], read).outputs.map(({ error }) => error)));
+	return samples[errors.indexOf(Math.max(...errors))] as PackedInputs;
 };
 
 /** Searches that may follow each other before the precision counts as out of reach. */
@@ -184,7 +196,7 @@ const rated = (circuit: CkksCircuit, samples: readonly PackedInputs[], read: Req
 			for (const { output, slots } of places.get(id) ?? [])
 				for (const t of slots) {
 					const entry = outputs[output] as (typeof outputs)[number];
-					entry.error = Math.max(entry.error, BOUND_DEVIATIONS * Math.sqrt(variance[t] as number));
+					entry.error = Math.max(entry.error, deviations(slots.length) * Math.sqrt(variance[t] as number));
 					entry.magnitude = Math.max(entry.magnitude, Math.abs(value[t] as number));
 				}
 		});

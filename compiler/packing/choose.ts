@@ -1,4 +1,4 @@
-import { InternalError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import type { Objective } from '../options.ts';
 import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, operandsOf, sizeOf } from '../tensor/graph.ts';
@@ -31,10 +31,10 @@ type Prices = {
 };
 
 const PRICES: { readonly [O in Objective]: Prices } = {
-	latency: { rotation: 1, product: 0.1, upload: 0.8, step: 0.05, mask: 1 },
-	upload: { rotation: 1, product: 0.1, upload: 40, step: 0.5, mask: 1 },
-	keys: { rotation: 0.2, product: 0.02, upload: 0.8, step: 4, mask: 1 },
-	memory: { rotation: 1, product: 1, upload: 2, step: 4, mask: 1 },
+	latency: { rotation: 1, product: 0.1, upload: 0.8, step: 0.05, mask: 6 },
+	upload: { rotation: 1, product: 0.1, upload: 40, step: 0.5, mask: 6 },
+	keys: { rotation: 0.2, product: 0.02, upload: 0.8, step: 4, mask: 6 },
+	memory: { rotation: 1, product: 1, upload: 2, step: 4, mask: 6 },
 };
 
 /**
@@ -79,7 +79,12 @@ export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: 
 		beam = prune(next, id, lastUse);
 	});
 	const best = beam[0];
-	if (best === undefined) throw new InternalError('packing', 'no family of kernels serves this graph');
+	if (best === undefined)
+		return refuse({
+			code: 'unsupported',
+			message: 'A whole ciphertext of some intermediate tensor would be zero, whatever the input.',
+			hint: 'Remove padding or unused channels that are larger than the slots of a ciphertext.',
+		});
 	return { choices: graph.nodes.map((_, id) => best.choices.get(id) as Choice), cost: best.cost };
 };
 

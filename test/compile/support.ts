@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { evaluateAll as evaluateCkks } from '../../compiler/ckks/evaluate.ts';
-import { BOUND_DEVIATIONS, visitNoise } from '../../compiler/ckks/noise.ts';
+import { deviations as deviationsFor, visitNoise } from '../../compiler/ckks/noise.ts';
 import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
 import { type Layout, packInto } from '../../compiler/packing/layout.ts';
 import { evaluateAll as evaluateSlots, type PackedInputs } from '../../compiler/slots/evaluate.ts';
@@ -255,7 +255,7 @@ const checkNoise = (compiled: Compiled, sample: Sample, raw: Values, expected: V
 			const variance = variances.get(parts[part] as number) as Float64Array;
 			return Array.from(variance, (v, t) => ((elements[t] as number) < 0 ? 0 : Math.sqrt(v)));
 		});
-		const bound = (values.length > 1000 ? 1.5 : 1) * BOUND_DEVIATIONS * Math.max(...deviations);
+		const bound = deviationsFor(values.length) * Math.max(...deviations);
 		const error = largest(values.map((value, i) => value - (raw.get(name)?.[i] ?? Number.NaN)));
 		assert.ok(error > 0 && error <= bound, `${name}: error ${error}, predicted at most ${bound}`);
 	}

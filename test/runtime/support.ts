@@ -40,7 +40,7 @@ export const SMALL = makeParameters(4096, [34, 24], 44);
 export const SCALE = 2 ** 24;
 
 /** [[0, length, 0, 1]]: element i in slot i. */
-export const inOrder = (length: number): SlotRun[] => [[0, length, 0, 1]];
+const inOrder = (length: number): SlotRun[] => [[0, length, 0, 1]];
 
 export type Sketch = {
 	readonly parameters?: CkksParameters;
