@@ -56,7 +56,12 @@ const pricesByNode = (graph: Graph<CoreKind>, prices: Prices): readonly Prices[]
 const BEAM = 12;
 
 /** Choices for the nodes so far; layouts of inputs stay open until their first reader. */
-type Partial = { readonly choices: ReadonlyMap<Id, Choice>; readonly cost: number };
+type Partial = {
+	readonly choices: ReadonlyMap<Id, Choice>;
+	/** Rotation steps so far: each needs one key, whichever layers use it. */
+	readonly steps: ReadonlySet<number>;
+	readonly cost: number;
+};
 type Proposal = { readonly choices: readonly (readonly [Id, Choice])[]; readonly cost: number };
 
 /**
@@ -68,7 +73,7 @@ export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: 
 	const uses = useCounts(graph);
 	const prices = pricesByNode(graph, PRICES[objective]);
 	const memo = new Map<string, readonly PackedMap[]>();
-	let beam: readonly Partial[] = [{ choices: new Map(), cost: 0 }];
+	let beam: readonly Partial[] = [{ choices: new Map(), steps: new Set(), cost: 0 }];
 	graph.nodes.forEach((node, id) => {
 		const final = graph.outputs.some((output) => output.id === id);
 		const next = beam.flatMap((partial) =>
@@ -92,7 +97,9 @@ const extend = (partial: Partial, proposal: Proposal, id: Id, final: boolean, pr
 	const choices = new Map([...partial.choices, ...proposal.choices]);
 	const layout = choices.get(id)?.layout;
 	const mask = final && layout !== undefined && hasUnknown(layout) ? prices.mask : 0;
-	return { choices, cost: partial.cost + proposal.cost + mask };
+	const steps = new Set([...partial.steps, ...stepsIn(proposal.choices)]);
+	const keys = (steps.size - partial.steps.size) * prices.step;
+	return { choices, steps, cost: partial.cost + proposal.cost + mask + keys };
 };
 
 /** The cheapest partial packing for each combination of live layouts, the BEAM cheapest of those. */
@@ -132,13 +139,16 @@ const proposalsFor = (
 	}
 };
 
+/** Price of a map but for its keys, which it may share with the layers before. */
 const costOf = (map: PackedMap, prices: Prices): number =>
-	map.counts.rotations * prices.rotation + map.counts.products * prices.product + stepsOf(map) * prices.step;
+	map.counts.rotations * prices.rotation + map.counts.products * prices.product;
 
-/** About how many keys a map needs: folds each one, babies and giants one each (they are chained). */
-const stepsOf = (map: PackedMap): number =>
-	(map.outputs[0]?.placement.folds.length ?? 0) +
-	(map.outputs[0]?.diagonals.some((diagonal) => diagonal.offset > 0) ? 2 : 0);
+/** Rotation steps of the maps among some choices. */
+const stepsIn = (choices: Proposal['choices']): readonly number[] =>
+	choices.flatMap(([, choice]) => {
+		const map = choice.kind === 'map' ? choice.map : choice.kind === 'multiply' ? choice.repack : undefined;
+		return map === undefined ? [] : [...map.counts.steps];
+	});
 
 /** The layout of an operand; an input that nobody has asked for yet is packed plainly, replicated. */
 const operandLayout = (

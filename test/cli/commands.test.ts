@@ -175,7 +175,6 @@ test('what cannot be accepted ends with 3, one line for each problem and nothing
 		['compile', one, '--calibrate', path('text.npy')],
 		['compile', one, '--outputs', 'nothing'],
 		['compile', one, '--set', 'unknown=3'],
-		['compile', one, '--precision', '1000'],
 		['compile', one, '--plain', `x=${good}`],
 		['run', one, '--input', wrong],
 		['run', one, '--input', `other=${good}`],

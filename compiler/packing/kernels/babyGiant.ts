@@ -106,6 +106,27 @@ export const recordLinear = (
 	return [inner.get(0), up, down].filter((id) => id !== undefined).reduce((a, b) => builder.add(a, b));
 };
 
+/** The distinct steps of the rotations that `recordLinear` makes for these outputs, each in [1, v): every one needs a key. */
+export const stepsOf = (
+	outputs: readonly (readonly Diagonal[])[],
+	slots: number,
+	split: Split,
+): ReadonlySet<number> => {
+	const steps = new Set<number>();
+	const walk = (places: readonly number[]): void => {
+		for (const side of [places.filter((p) => p > 0), places.filter((p) => p < 0)]) {
+			const ordered = [0, ...side.toSorted((a, b) => Math.abs(a) - Math.abs(b))];
+			for (let k = 1; k < ordered.length; k++)
+				steps.add(((ordered[k] as number) - (ordered[k - 1] as number) + slots) % slots);
+		}
+	};
+	const all = outputs.flat();
+	for (const source of new Set(all.map((diagonal) => diagonal.source)))
+		walk([...new Set(all.filter((d) => d.source === source).map((d) => babyOf(d.offset, slots, split)))]);
+	for (const diagonals of outputs) walk([...new Set(diagonals.map((d) => giantOf(d.offset, slots, split)))]);
+	return steps;
+};
+
 /** rot_{g0}(inner_{g0}) + rot_{g1}(inner_{g1}) + ... for giants ordered from the farthest to the nearest to zero. */
 const horner = (builder: SlotBuilder, inner: ReadonlyMap<number, Id>, giants: readonly number[]): Id | undefined =>
 	giants.reduce<Id | undefined>((sum, giant, k) => {

@@ -1,6 +1,6 @@
 import type { Id, SlotBuilder } from '../../slots/circuit.ts';
 import { type Layout, layoutOf } from '../layout.ts';
-import { bestSplit, recordLinear, type Split } from './babyGiant.ts';
+import { bestSplit, recordLinear, type Split, stepsOf } from './babyGiant.ts';
 import type { Diagonal, Placement } from './diagonals.ts';
 
 /** A linear map with everything decided: ready to be recorded, its cost known. */
@@ -13,7 +13,7 @@ export type PackedMap = {
 };
 
 /** What a map costs, in operations; steps are the distinct rotation steps (each is a key). */
-export type Counts = { readonly rotations: number; readonly products: number };
+export type Counts = { readonly rotations: number; readonly products: number; readonly steps: ReadonlySet<number> };
 
 export const packedMap = (slots: number, outputs: PackedMap['outputs']): PackedMap => {
 	const { rotations, ...split } = bestSplit(
@@ -31,6 +31,14 @@ export const packedMap = (slots: number, outputs: PackedMap['outputs']): PackedM
 		counts: {
 			rotations: rotations + outputs.reduce((sum, output) => sum + output.placement.folds.length, 0),
 			products: outputs.reduce((sum, output) => sum + output.diagonals.length, 0),
+			steps: new Set([
+				...outputs.flatMap((output) => output.placement.folds),
+				...stepsOf(
+					outputs.map((output) => output.diagonals),
+					slots,
+					split,
+				),
+			]),
 		},
 	};
 };
