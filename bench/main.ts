@@ -1,19 +1,19 @@
 /**
  * What a user waits and pays for, predicted beside measured: every model of the zoo, compiled, encrypted, evaluated by
- * node-seal on one thread, decrypted. Medians over the runs; compare ratios, machines differ.
+ * node-seal on one thread, decrypted. Medians over the runs, the first one left out (it also encodes the constants); machines
+ * differ, so compare ratios. Prints Markdown.
  *
  * npm run bench [-- runs]
  */
-import Table from 'cli-table3';
 import { models } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
 import { compileZoo, median, rowsOf, timed } from './zoo.ts';
 
 const runs = Number(process.argv[2] ?? 5);
-const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 const milliseconds = (ms: number): string => `${ms.toFixed(0)} ms`;
-const table = new Table({ head: ['model', 'what', 'predicted', 'measured'] });
+const row = (...cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
 
 for (const model of models) {
 	const compiled = await timed(() => compileZoo(model));
@@ -24,7 +24,7 @@ for (const model of models) {
 	}));
 	const { client, server } = setUp.result;
 	const keys = await timed(() => client.evaluationKeys());
-	await server.loadKeys(keys.result);
+	const loaded = await timed(() => server.loadKeys(keys.result));
 	const steps = { encrypt: [] as number[], evaluate: [] as number[], decrypt: [] as number[] };
 	let traffic = { up: 0, down: 0 };
 	for (const data of rowsOf(model.samples).slice(0, runs + 1)) {
@@ -36,26 +36,25 @@ for (const model of models) {
 		steps.decrypt.push(decrypted.ms);
 		traffic = { up: encrypted.result.length, down: evaluated.result.length };
 	}
-	// The first evaluation also encodes the constants.
-	const warm = (times: readonly number[]): string => milliseconds(median(times.slice(1)));
-	table.push(
-		[model.name, 'compile', '', milliseconds(compiled.ms)],
-		['', 'set-up of both sides', '', milliseconds(setUp.ms)],
-		['', `make ${report.keys.count} keys`, '', milliseconds(keys.ms)],
-		['', 'encrypt', '', warm(steps.encrypt)],
-		[
-			'',
-			`evaluate, ${report.counts.rotations} rotations, N = ${report.parameters.ringDegree}`,
-			milliseconds(report.predicted.evaluateMs),
-			warm(steps.evaluate),
-		],
-		['', 'first evaluation', '', milliseconds(steps.evaluate[0] ?? 0)],
-		['', 'decrypt', '', warm(steps.decrypt)],
-		['', 'keys as sent', megabytes(report.keys.bytes), megabytes(keys.result.length)],
-		['', 'upload', megabytes(report.traffic.uploadBytes), megabytes(traffic.up)],
-		['', 'download', megabytes(report.traffic.downloadBytes), megabytes(traffic.down)],
+	const { parameters, counts } = report;
+	const middle = (times: readonly number[]): string => milliseconds(median(times.slice(1)));
+	row(model.name, 'predicted', 'measured');
+	row('---', '---', '---');
+	row('parameters', `N = ${parameters.ringDegree}, ${parameters.logQ} bits in ${parameters.primes.length} primes`, '');
+	row('rotations, relinearisations', `${counts.rotations}, ${counts.relinearizations}`, '');
+	row('compile', '', milliseconds(compiled.ms));
+	row('set-up of both sides', '', milliseconds(setUp.ms));
+	row(`make, load ${report.keys.count} keys`, '', `${milliseconds(keys.ms)}, ${milliseconds(loaded.ms)}`);
+	row('encrypt', '', middle(steps.encrypt));
+	row('evaluate', milliseconds(report.predicted.evaluateMs), middle(steps.evaluate));
+	row('decrypt', '', middle(steps.decrypt));
+	row('evaluation keys', megabytes(report.keys.bytes), megabytes(keys.result.length));
+	row(
+		'upload, download',
+		megabytes(report.traffic.uploadBytes),
+		`${megabytes(traffic.up)}, ${megabytes(traffic.down)}`,
 	);
+	console.log();
 	client.dispose();
-	server.dispose();
+	await server.dispose();
 }
-console.log(table.toString());

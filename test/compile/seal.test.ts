@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { type CompileOptions, compile } from '../../compiler/index.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
 import { createClient } from '../../runtime/client.ts';
+import { RefusedError } from '../../runtime/errors.ts';
 import { createServer } from '../../runtime/server.ts';
 import { node } from '../support/onnx.ts';
 import { calibrationOf, convolutional, floats, logistic, model, sampleOf } from './models.ts';
@@ -55,6 +56,26 @@ test('an encrypted logistic regression gives the right probability', async () =>
 		await checkEncrypted(logistic(), [sampleOf({ x: 30 })], { calibration: calibrationOf({ x: 30 }, 40) }),
 		4096,
 	);
+});
+
+test('whatever the client accepts fits the modulus: the ends of the accepted range come back right, what is beyond is refused', async () => {
+	const bytes = model([node('Pow', ['x', 'four'], ['y'])], { x: [1, 4] }, ['y'], { four: { shape: [], data: [4] } });
+	const calibration = new Map([['x', [Float64Array.of(-1, 1, 0.5, 0.25), Float64Array.of(1, -1, -0.5, 0)]]]);
+	const { program } = compile(bytes, { calibration });
+	const [low, high] = program.client.inputs[0]?.range ?? [0, 0];
+	assert.ok(low < -1.05 && high > 1.05, `the accepted range is [${low}, ${high}]`);
+	const client = await createClient(program.client);
+	const server = await createServer(program.server, program.constants);
+	await server.loadKeys(await client.evaluationKeys());
+	const x = [low, high, high, low];
+	const { outputs } = await client.decrypt(await server.evaluate(await client.encrypt({ x })));
+	outputs.get('y')?.data.forEach((y, i) => {
+		assert.ok(Math.abs(y - (x[i] as number) ** 4) < 0.02 * high ** 4, `${x[i]} to the fourth came back as ${y}`);
+	});
+	const refusal = await client.encrypt({ x: [0, 0, 0, 1.01 * high] }).catch((error: unknown) => error);
+	assert.is(refusal instanceof RefusedError ? refusal.code : refusal, 'input');
+	client.dispose();
+	await server.dispose();
 });
 
 test.run();
