@@ -9,6 +9,8 @@ export type OutputSamples = ReadonlyMap<string, readonly Float64Array[]>;
 export type Agreement = {
 	/** Part of the samples whose decisions are all equal; 1 when no output decides anything. */
 	readonly decisions: number;
+	/** Part of the samples whose decisions would still be equal if every difference were twice as large: how firm they are. */
+	readonly firmDecisions: number;
 	/** By output: rms of the difference, relative to the rms of the output about its mean. */
 	readonly relativeErrors: ReadonlyMap<string, number>;
 };
@@ -43,6 +45,7 @@ export const compare = (
 	other: OutputSamples,
 ): Agreement => {
 	const disagreeing = new Set<number>();
+	const wavering = new Set<number>();
 	const relativeErrors = new Map<string, number>();
 	let samples = 0;
 	for (const output of outputs) {
@@ -50,12 +53,17 @@ export const compare = (
 		const [a, b] = [exact.get(output.name) ?? [], other.get(output.name) ?? []];
 		samples = a.length;
 		a.forEach((values, i) => {
-			const theirs = decisionsOf(output, tail, b[i] as Float64Array);
-			if (decisionsOf(output, tail, values).some((decision, k) => decision !== theirs[k])) disagreeing.add(i);
+			const ours = decisionsOf(output, tail, values);
+			const differs = (other: Float64Array): boolean =>
+				decisionsOf(output, tail, other).some((decision, k) => decision !== ours[k]);
+			const theirs = b[i] as Float64Array;
+			if (differs(theirs)) disagreeing.add(i);
+			if (differs(theirs.map((v, k) => 2 * v - (values[k] as number)))) wavering.add(i);
 		});
 		relativeErrors.set(output.name, relativeError(a, b));
 	}
-	return { decisions: samples === 0 ? 1 : 1 - disagreeing.size / samples, relativeErrors };
+	const kept = (lost: ReadonlySet<number>): number => (samples === 0 ? 1 : 1 - lost.size / samples);
+	return { decisions: kept(disagreeing), firmDecisions: kept(wavering), relativeErrors };
 };
 
 /** rms(b - a) / rms(a - mean(a)); relative to rms(a) when a is constant, and 0 for a = b. */

@@ -72,11 +72,11 @@ test('the CryptoNets network takes 31 rotations, as the LoLa layouts do, and 12 
 test('the breast cancer network', () => {
 	pin(zoo('breast-cancer'), {
 		rotations: 8,
-		relinearizations: 4,
-		plainProducts: 8,
+		relinearizations: 8,
+		plainProducts: 17,
 		keys: 9,
 		ringDegree: 8192,
-		depth: 5,
+		depth: 6,
 		inputs: 2,
 	});
 });

@@ -46,11 +46,13 @@ export type ApproximationReport = {
 };
 export type Approximated = { readonly graph: Graph<PolynomialKind>; readonly report: ApproximationReport };
 
-/** Degrees that are tried: 2^k and 2^k - 1, the most for their depth (see lower-polynomials), and some between. */
-const DEGREES = [2, 3, 4, 5, 7, 8, 9, 11, 13, 15, 16, 23, 31];
+/** Degrees that are tried: 2^k and 2^k - 1, the most for their depth with and without a layer after (see lower-polynomials). */
+const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
 const LARGEST_DEGREE = 31;
 /** Part of the calibration samples that must keep their decisions. */
 const LEAST_AGREEMENT = 0.995;
+/** The same if errors were twice as large: what is seen on calibration must hold beyond it. */
+const LEAST_FIRM_AGREEMENT = 0.985;
 /** Relative error up to which an output that decides something, or one that does not, is accepted. */
 const MOST_ERROR = { decides: 0.3, value: 0.02 };
 /** Without calibration: error relative to the function's range on its interval. */
@@ -72,8 +74,8 @@ const MOST_WORK = 1e9;
  * With calibration samples, the model is evaluated layer by layer on all of them. Each activation is fitted by weighted
  * least squares in the Chebyshev basis to the values that reach it *through the polynomials before it* (with a light
  * uniform grid), on an interval that holds these values, the exact model's, and a margin of 10 %. All activations get
- * the same degree: the smallest for which 99.5 % of the samples keep all their decisions (see agreement.ts), and the
- * relative rms error of every output is at most 2 %, or 30 % for outputs that decide. There the order of the values
+ * the same degree: the smallest for which 99.5 % of the samples keep all their decisions (see agreement.ts), 98.5 % even
+ * with errors twice as large, and the relative rms error of every output is at most 2 %, or 30 % for outputs that decide. There the order of the values
  * counts, and the bound only guards against agreement by chance on few samples: the rms error of ReLU falls like
  * degree^(-3/4), from 18 % at degree 2 to 3 % at 31, so a tight bound would cost levels and buy no decisions. When no
  * degree qualifies, the best one is taken, with a warning.
@@ -191,6 +193,7 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	const badness = ({ agreement }: Candidate): number =>
 		Math.max(
 			(1 - agreement.decisions) / (1 - LEAST_AGREEMENT),
+			(1 - agreement.firmDecisions) / (1 - LEAST_FIRM_AGREEMENT),
 			...graph.outputs.map((output) => {
 				const decides =
 					decisionsOf(output, options.tails.get(output.name) ?? [], firstOf(exact, output.name)).length > 0;
