@@ -1,4 +1,6 @@
 import { evaluationKeyBytes, inputLength, messageLength, outputLength } from '../runtime/sizes.ts';
+import { outputDifferences } from './calibration/outputs.ts';
+import { slotValues } from './calibration/slots.ts';
 import { totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
@@ -7,7 +9,6 @@ import { largest } from './numeric/vectors.ts';
 import type { CompileOptions } from './options.ts';
 import { describe } from './packing/layout.ts';
 import type { Stages } from './pipeline.ts';
-import { outputDifferences, slotValues } from './ranges.ts';
 import type { PackedInputs } from './slots/evaluate.ts';
 import type { Shape } from './tensor/graph.ts';
 import type { ActivationFit } from './tensor/passes/approximate.ts';

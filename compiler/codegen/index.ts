@@ -1,5 +1,4 @@
 import type { Program } from '../../runtime/plan.ts';
-import type { Report } from '../report.ts';
 import { clientModule, clientTypes, serverModule, serverTypes } from './modules.ts';
 
 /** The files of a build directory by path; the same compilation gives the same bytes. */
@@ -8,7 +7,8 @@ export const writeBuild = ({
 	report,
 }: {
 	readonly program: Program;
-	readonly report: Report;
+	/** Plain JSON. */
+	readonly report: object;
 }): ReadonlyMap<string, Uint8Array | string> => {
 	const { client, server, constants } = program;
 	return new Map<string, Uint8Array | string>([

@@ -10,6 +10,13 @@ export type Magnitude = { readonly max: number; readonly rms: number };
 export const sampleAt = (samples: Samples, i: number): Map<string, Float64Array> =>
 	new Map([...samples].map(([name, values]) => [name, values[i] as Float64Array]));
 
+/** Samples that are looked at on float64 where all would take too long. */
+export const SEEN_SAMPLES = 256;
+
+/** At most `most` indices spread evenly over 0..count - 1. */
+export const spread = (count: number, most: number): readonly number[] =>
+	Array.from({ length: Math.min(count, most) }, (_, k) => Math.floor((k * count) / Math.min(count, most)));
+
 /** How many samples there are; 0 when there is no input. */
 export const countOf = (samples: Samples): number => samples.values().next().value?.length ?? 0;
 

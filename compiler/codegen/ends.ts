@@ -1,13 +1,14 @@
-import type { InputPacking, OutputPacking } from '../runtime/plan.ts';
-import type { Solution } from './ckks/parameters.ts';
-import type { Ends } from './codegen/program.ts';
-import { InternalError } from './errors.ts';
-import type { ImportedModel } from './onnx/import.ts';
-import { type Layout, runsOf } from './packing/layout.ts';
-import type { Lowered } from './packing/lower.ts';
-import { type InputKnowledge, outputLimits, outputMagnitudes } from './ranges.ts';
-import { type CoreKind, type Graph, type Shape, sizeOf } from './tensor/graph.ts';
-import type { Split } from './tensor/passes/split.ts';
+import type { InputPacking, OutputPacking } from '../../runtime/plan.ts';
+import type { InputKnowledge } from '../calibration/accepted.ts';
+import { outputLimits, outputMagnitudes } from '../calibration/outputs.ts';
+import type { Solution } from '../ckks/parameters.ts';
+import { InternalError } from '../errors.ts';
+import type { ImportedModel } from '../onnx/import.ts';
+import { type Layout, runsOf } from '../packing/layout.ts';
+import type { Lowered } from '../packing/lower.ts';
+import { type CoreKind, type Graph, type Shape, sizeOf } from '../tensor/graph.ts';
+import type { Split } from '../tensor/passes/split.ts';
+import type { Ends } from './program.ts';
 
 /** What the client does at both ends: packing, head and ranges before, unpacking, tail and plausibility after. */
 export const endsOf = (
