@@ -2,7 +2,7 @@ import { refuse } from '../errors.ts';
 import type { Objective } from '../options.ts';
 import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, operandsOf, sizeOf } from '../tensor/graph.ts';
-import { isIdentity } from '../tensor/sparse.ts';
+import { identity, isIdentity } from '../tensor/sparse.ts';
 import { diagonalsOf, type Placement, type Source } from './kernels/diagonals.ts';
 import { gathersOf } from './kernels/gather.ts';
 import { type PackedMap, packedMap } from './kernels/map.ts';
@@ -76,7 +76,7 @@ export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: 
 	let beam: readonly Partial[] = [{ choices: new Map(), steps: new Set(), cost: 0 }];
 	graph.nodes.forEach((node, id) => {
 		const final = graph.outputs.some((output) => output.id === id);
-		const next = beam.flatMap((partial) =>
+		const next = unlessRepacked(node, beam).flatMap((partial) =>
 			proposalsFor(graph, node, id, partial, slots, prices[id] as Prices, uses, memo).map((proposal) =>
 				extend(partial, proposal, id, final, prices[id] as Prices),
 			),
@@ -91,6 +91,14 @@ export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: 
 			hint: 'Remove padding or unused channels that are larger than the slots of a ciphertext.',
 		});
 	return { choices: graph.nodes.map((_, id) => best.choices.get(id) as Choice), cost: best.cost };
+};
+
+/** The partial packings in which the factors of a product lie alike, if there are any: moving one would cost a level. */
+const unlessRepacked = (node: Node<CoreKind>, beam: readonly Partial[]): readonly Partial[] => {
+	if (node.kind !== 'multiply') return beam;
+	const keyOf = (partial: Partial, x: Id): string => partial.choices.get(x)?.layout.key ?? '';
+	const alike = beam.filter((partial) => keyOf(partial, node.a) === keyOf(partial, node.b));
+	return alike.length > 0 ? alike : beam;
 };
 
 const extend = (partial: Partial, proposal: Proposal, id: Id, final: boolean, prices: Prices): Partial => {
@@ -130,7 +138,7 @@ const proposalsFor = (
 				? [operandLayout(graph, id, partial, slots, prices)]
 				: [{ choices: [], cost: 0 }];
 		case 'multiply':
-			return multiplyProposals(graph, node, id, partial, slots, prices);
+			return multiplyProposals(graph, node, id, partial, slots, prices, memo);
 		case 'affine':
 			return [
 				...gatherProposals(graph, node, id, partial, slots, prices, uses),
@@ -258,6 +266,7 @@ const multiplyProposals = (
 	partial: Partial,
 	slots: number,
 	prices: Prices,
+	memo: Map<string, readonly PackedMap[]>,
 ): readonly Proposal[] => {
 	const a = operandLayout(graph, node.a, partial, slots, prices);
 	const b = node.b === node.a ? { ...a, choices: [], cost: 0 } : operandLayout(graph, node.b, partial, slots, prices);
@@ -265,16 +274,13 @@ const multiplyProposals = (
 	const cost = a.cost + b.cost + a.layout.parts.length * prices.rotation;
 	if (a.layout.key === b.layout.key)
 		return [{ choices: [...before, [id, { kind: 'multiply', repack: undefined, layout: a.layout }]], cost }];
-	const size = sizeOf(node.shape);
-	const ones = new Float64Array(size).fill(1);
-	const unit = {
-		rows: size,
-		columns: size,
-		rowStart: Int32Array.from({ length: size + 1 }, (_, i) => i),
-		columnOf: Int32Array.from(ones, (_, i) => i),
-		values: ones,
-	};
-	return (mapThrough([unit], [b.layout], into(a.layout, b.layout), slots) ?? []).map((repack) => ({
+	const key = `${sizeOf(node.shape)} ${b.layout.key} into ${a.layout.key}`;
+	let repacks = memo.get(key);
+	if (repacks === undefined) {
+		repacks = mapThrough([identity(sizeOf(node.shape))], [b.layout], into(a.layout, b.layout), slots) ?? [];
+		memo.set(key, repacks);
+	}
+	return repacks.map((repack) => ({
 		choices: [...before, [id, { kind: 'multiply', repack, layout: a.layout }] as const],
 		cost: cost + costOf(repack, prices),
 	}));

@@ -19,17 +19,17 @@ export const babyOf = (offset: number, slots: number, { stride, centered }: Spli
 const giantOf = (offset: number, slots: number, split: Split): number =>
 	signed((offset - babyOf(offset, slots, split) + slots) % slots, slots);
 
-/** Rotations for the given diagonals of one output ciphertext; babies are counted for each source. */
+/** Rotations for the given diagonals of one output ciphertext; babies are counted for each source, as numbers that name both. */
 export const rotationsOf = (
 	diagonals: readonly Diagonal[],
 	slots: number,
 	split: Split,
-): { babies: Set<string>; giants: number } => {
-	const babies = new Set<string>();
+): { babies: Set<number>; giants: number } => {
+	const babies = new Set<number>();
 	const giants = new Set<number>();
 	for (const { source, offset } of diagonals) {
 		const baby = babyOf(offset, slots, split);
-		if (baby !== 0) babies.add(`${source} ${baby}`);
+		if (baby !== 0) babies.add(2 * source * slots + baby);
 		const giant = giantOf(offset, slots, split);
 		if (giant !== 0) giants.add(giant);
 	}
@@ -44,7 +44,7 @@ export const bestSplit = (
 	let best: (Split & { readonly rotations: number }) | undefined;
 	for (const stride of stridesFor(outputs, slots)) {
 		for (const centered of [false, true]) {
-			const babies = new Set<string>();
+			const babies = new Set<number>();
 			let rotations = 0;
 			for (const diagonals of outputs) {
 				const counted = rotationsOf(diagonals, slots, { stride, centered });
@@ -59,17 +59,25 @@ export const bestSplit = (
 };
 
 /**
- * Strides worth trying, descending: powers of two, every short one (windows of diagonals are short), and distances that occur
- * between offsets (channels of a convolution lie that far apart).
+ * Strides worth trying, descending: powers of two, every short one (windows of diagonals are short), and the most frequent
+ * distances between offsets (channels of a convolution lie that far apart).
  */
+const MOST_DISTANCES = 48;
 const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): readonly number[] => {
 	const strides = new Set(Array.from({ length: Math.min(64, slots) }, (_, k) => k + 1));
 	for (let stride = slots; stride >= 1; stride /= 2) strides.add(stride);
+	const distances = new Map<number, number>();
 	for (const diagonals of outputs) {
-		const offsets = diagonals.map(({ offset }) => signed(offset, slots));
-		const lowest = Math.min(...offsets);
-		for (const offset of offsets) if (offset > lowest) strides.add(offset - lowest);
+		const offsets = [...new Set(diagonals.map(({ offset }) => signed(offset, slots)))].sort((a, b) => a - b);
+		for (let k = 1; k < offsets.length; k++) {
+			for (const from of [k - 1, 0]) {
+				const distance = (offsets[k] as number) - (offsets[from] as number);
+				distances.set(distance, (distances.get(distance) ?? 0) + 1);
+			}
+		}
 	}
+	const frequent = [...distances].sort((a, b) => b[1] - a[1] || b[0] - a[0]).slice(0, MOST_DISTANCES);
+	for (const [distance] of frequent) strides.add(distance);
 	return [...strides].sort((a, b) => b - a);
 };
 
