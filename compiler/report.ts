@@ -87,6 +87,8 @@ export type Report = {
 	readonly agreement: number | undefined;
 	readonly range: {
 		readonly source: string;
+		/** Can no accepted input leave the modulus? Else only inputs like those of the calibration cannot. */
+		readonly guaranteed: boolean;
 		readonly inputs: readonly { readonly name: string; readonly low: number; readonly high: number }[];
 	};
 	readonly warnings: readonly string[];
@@ -136,6 +138,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 		agreement: approximated.report.agreement?.decisions,
 		range: {
 			source,
+			guaranteed: solution.guaranteed,
 			inputs: program.client.inputs.map(({ name, range: [low, high] }) => ({ name, low, high })),
 		},
 		warnings: [...approximated.report.warnings, ...rangeWarnings(stages)],

@@ -8,7 +8,6 @@ import { boundedMagnitudes, observedMagnitudes } from '../slots/magnitudes.ts';
 import { countOf, SEEN_SAMPLES, sampleAt, spread } from '../tensor/calibrate.ts';
 import { evaluateAll } from '../tensor/evaluate.ts';
 import type { CoreKind, Graph } from '../tensor/graph.ts';
-import type { Bounds } from '../tensor/ranges.ts';
 import type { InputKnowledge } from './accepted.ts';
 
 /** The modulus holds values this many times larger than those of the stretched samples. */
@@ -16,13 +15,17 @@ const HEADROOM = 2;
 /** Samples, the most extreme ones, that magnitudes and noise are taken from. */
 const EXTREME_SAMPLES = 12;
 
-/** A few packed samples for the noise analysis, and what the modulus must hold of every slot value. */
-export const slotValues = (
-	core: Graph<CoreKind>,
-	lowered: Lowered,
-	{ source, samples, stretched, bounds }: InputKnowledge,
-): Pick<Requirements, 'samples' | 'magnitudes' | 'read'> => {
+/** What parameters are chosen by. Both magnitudes are of every slot value, the largest slot. */
+export type SlotValues = Pick<Requirements, 'samples' | 'read'> & {
+	/** A bound for every accepted input, by interval arithmetic: sound, and often far too much. */
+	readonly sound: Float64Array;
+	/** What calibration shows, with headroom; absent where ranges are assumed. */
+	readonly observed: Float64Array | undefined;
+};
+
+export const slotValues = (core: Graph<CoreKind>, lowered: Lowered, knowledge: InputKnowledge): SlotValues => {
 	const { circuit } = lowered;
+	const { source, samples, stretched } = knowledge;
 	const packed = (sample: ReadonlyMap<string, ArrayLike<number>>): PackedInputs =>
 		new Map([...lowered.inputs].map(([name, layout]) => [name, packInto(layout, sample.get(name) ?? [])]));
 	const chosen = extremes(core, samples);
@@ -31,10 +34,9 @@ export const slotValues = (
 	return {
 		read: new Map([...lowered.outputs].map(([name, layout]) => [name, layout.parts])),
 		samples: usual,
-		magnitudes:
-			source === 'calibration'
-				? scaled(observedMagnitudes(circuit, [...usual, ...beyond]), HEADROOM)
-				: boundedMagnitudes(circuit, packed(ends(bounds))),
+		sound: boundedMagnitudes(circuit, packed(farthest(knowledge))),
+		observed:
+			source === 'calibration' ? scaled(observedMagnitudes(circuit, [...usual, ...beyond]), HEADROOM) : undefined,
 	};
 };
 
@@ -51,10 +53,13 @@ const extremes = (core: Graph<CoreKind>, samples: Samples): readonly number[] =>
 	return [...new Set([...chosen, ...spread(countOf(samples), EXTREME_SAMPLES)])].slice(0, EXTREME_SAMPLES);
 };
 
-const ends = (bounds: ReadonlyMap<string, Bounds>): ReadonlyMap<string, Float64Array> =>
+/** The largest magnitude that each element of an accepted input may have. */
+const farthest = ({ source, bounds, accepted }: InputKnowledge): ReadonlyMap<string, Float64Array> =>
 	new Map(
-		[...bounds].map(([name, { low, high }]) => [
-			name,
-			low.map((l, i) => Math.max(Math.abs(l), Math.abs(high[i] as number))),
-		]),
+		[...bounds].map(([name, { low, high }]) => {
+			const [least, most] = accepted.get(name) ?? [0, 0];
+			const ofInput = Math.max(Math.abs(least), Math.abs(most));
+			const assumed = low.map((l, i) => Math.max(Math.abs(l), Math.abs(high[i] as number)));
+			return [name, source === 'assumed' ? assumed : low.map(() => ofInput)];
+		}),
 	);

@@ -172,6 +172,9 @@ const primeOfAtLeast = (
 /** A prime just below a power of two counts as that power of two. */
 const SHORTFALL = 0.02;
 
+/** Bits of the modulus above the largest value: noise adds to it, and values just beyond it can still be told from wrapped ones. */
+const SPARE_BITS = 0.25;
+
 /**
  * Bits that the base primes must have so that no value leaves its modulus: |scale * value| < Q / 2 at every level. The
  * circuit has one base prime, whose size does not matter.
@@ -182,7 +185,7 @@ const baseDemand = ({ ops, parameters }: CkksCircuit, magnitudes: Float64Array):
 		above.push(above.length === 0 ? 0 : (above.at(-1) as number) + Math.log2(prime));
 	return ops.reduce((bits, op) => {
 		// At least 1: SEAL refuses a scale beyond the modulus, however small the value.
-		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 1)) + Math.log2(op.scale) + 1;
+		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 1)) + Math.log2(op.scale) + 1 + SPARE_BITS;
 		return Math.max(bits, needed - (above[op.level] as number));
 	}, 0);
 };

@@ -33,12 +33,20 @@ export const endsOf = (
 				shape: original?.shape ?? shape,
 				parts: layoutNamed(lowered.outputs, name).parts.map(runsOf),
 				tail: parts.tails.get(name) ?? [],
-				plausible: Math.max(limits.get(name) ?? 0, noise?.error ?? 0),
+				plausible: Math.min(Math.max(limits.get(name) ?? 0, noise?.error ?? 0), mostHeld(solution, name)),
 				predictedError: noise?.error ?? 0,
 				magnitude,
 			} satisfies Omit<OutputPacking, 'level' | 'scale'>;
 		}),
 	};
+};
+
+/** Nine tenths of the magnitude at which an output would leave its modulus. */
+const mostHeld = ({ circuit }: Solution, name: string): number => {
+	const id = circuit.outputs.find((output) => output.name === name)?.parts[0] ?? -1;
+	const { level, scale } = circuit.ops[id] ?? { level: 0, scale: 1 };
+	const bits = circuit.parameters.primes.slice(0, level + 1).reduce((sum, prime) => sum + Math.log2(prime), 0);
+	return 0.9 * 2 ** (bits - 1 - Math.log2(scale));
 };
 
 const inputOrder = ({ circuit }: Solution): readonly string[] => [

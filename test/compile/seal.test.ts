@@ -9,8 +9,8 @@ import { node } from '../support/onnx.ts';
 import { calibrationOf, convolutional, floats, logistic, model, sampleOf } from './models.ts';
 import type { Sample } from './support.ts';
 
-/** Errors may pass the stated bound by this factor: it is six deviations of typical samples. */
-const SLACK = 2;
+/** Errors may pass the stated bound by this factor: not at all. */
+const SLACK = 1;
 
 /** Encrypts, computes and decrypts with SEAL, as two machines would, and compares with the polynomial model. */
 const checkEncrypted = async (
