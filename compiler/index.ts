@@ -1,5 +1,5 @@
 import type { Program } from '../runtime/plan.ts';
-import { CompileError } from './errors.ts';
+import { CompileError, type Issue } from './errors.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
 import { PASSES, runPipeline, type Stages } from './pipeline.ts';
 import { type Report, reportOf } from './report.ts';
@@ -53,17 +53,35 @@ const clearRun = ({ imported }: Stages, inputs: ReadonlyMap<string, Float64Array
 	);
 };
 
-const checkOptions = ({ batch, precision, inputRange }: CompileOptions): void => {
-	const complain = (message: string): never => {
-		throw new CompileError([{ code: 'option', message }]);
+const SECURITIES: readonly number[] = [128, 192, 256];
+const OBJECTIVES: readonly string[] = ['latency', 'upload', 'keys', 'memory'];
+
+/** What types cannot say, and what callers without types get wrong. */
+const checkOptions = ({ batch, precision, inputRange, security, optimize, degree }: CompileOptions): void => {
+	const issues: Issue[] = [];
+	const check = (holds: boolean, message: string): void => {
+		if (!holds) issues.push({ code: 'option', message });
 	};
-	if (batch !== undefined && !(Number.isInteger(Math.log2(batch)) && batch >= 1 && batch <= 16384))
-		complain(`A batch of ${batch} is not a power of two from 1 to 16384.`);
-	if (precision !== undefined && !(precision >= 1 && precision <= 40))
-		complain(`A precision of ${precision} bits is not between 1 and 40.`);
-	if (
-		inputRange !== undefined &&
-		!(Number.isFinite(inputRange[0]) && inputRange[0] < inputRange[1] && Number.isFinite(inputRange[1]))
-	)
-		complain(`The input range [${inputRange.join(', ')}] is not an interval.`);
+	if (batch !== undefined)
+		check(
+			Number.isInteger(Math.log2(batch)) && batch >= 1 && batch <= 16384,
+			`A batch of ${batch} is not a power of two from 1 to 16384.`,
+		);
+	if (precision !== undefined)
+		check(precision >= 1 && precision <= 40, `A precision of ${precision} bits is not between 1 and 40.`);
+	if (inputRange !== undefined)
+		check(
+			Number.isFinite(inputRange[0]) && inputRange[0] < inputRange[1] && Number.isFinite(inputRange[1]),
+			`The input range [${inputRange.join(', ')}] is not an interval.`,
+		);
+	if (security !== undefined)
+		check(SECURITIES.includes(security), `A security of ${security} bits is not one of ${SECURITIES.join(', ')}.`);
+	if (optimize !== undefined)
+		check(OBJECTIVES.includes(optimize), `The objective "${optimize}" is not one of ${OBJECTIVES.join(', ')}.`);
+	if (degree !== undefined)
+		check(
+			Number.isInteger(degree) && degree >= 2 && degree <= 31,
+			`A degree of ${degree} is not a whole number from 2 to 31.`,
+		);
+	if (issues.length > 0) throw new CompileError(issues);
 };

@@ -5,7 +5,7 @@ import type { CompileContext } from './options.ts';
 export type Ir<T> = { readonly verify: (ir: T) => void; readonly print: (ir: T) => string };
 
 /**
- * Runs passes and watches them: verification after each, timing, text for dumps. Passes compute, the runner observes; a
+ * Runs passes and watches them: timing, text for dumps, verification after each. Passes compute, the runner observes; a
  * broken invariant is reported with the name of the pass that broke it.
  */
 export class PassRunner {
@@ -24,16 +24,22 @@ export class PassRunner {
 		const start = performance.now();
 		const result = compute();
 		const milliseconds = performance.now() - start;
+		// Seen before it is verified: a dump then holds the very form that fails. `finally`, since a form may be too broken
+		// to be shown, and what is wrong with it is then the better error.
 		try {
-			ir.verify(result);
-		} catch (error) {
-			throw new InternalError(
-				pass,
-				`left an invalid result: ${error instanceof Error ? error.message : String(error)}`,
-			);
+			this.#context.observe?.({ pass, milliseconds, text: () => ir.print(result) });
+		} finally {
+			verify(pass, result, ir);
 		}
 		this.#context.onProgress?.({ stage: 'compile', done: this.#names.indexOf(pass) + 1, total });
-		this.#context.observe?.({ pass, milliseconds, text: () => ir.print(result) });
 		return result;
 	}
 }
+
+const verify = <T>(pass: string, result: T, ir: Ir<T>): void => {
+	try {
+		ir.verify(result);
+	} catch (error) {
+		throw new InternalError(pass, `left an invalid result: ${error instanceof Error ? error.message : String(error)}`);
+	}
+};

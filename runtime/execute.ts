@@ -2,7 +2,7 @@ import type { Backend } from './backend.ts';
 import type { Constants } from './constants.ts';
 import { RefusedError } from './errors.ts';
 import { checkAborted, Pacer, type RunOptions } from './pace.ts';
-import type { Instruction, ServerProgram } from './plan.ts';
+import { type Instruction, registersRead, type ServerProgram } from './plan.ts';
 
 /**
  * Where ciphertexts come from and go to. The handle that `load` returns is the executor's from then on; `store` sees a
@@ -11,20 +11,6 @@ import type { Instruction, ServerProgram } from './plan.ts';
 export type Ports<Ciphertext> = {
 	readonly load: (input: number, part: number) => Ciphertext;
 	readonly store: (output: number, part: number, ciphertext: Ciphertext) => void;
-};
-
-/** The registers an instruction reads. */
-const readsOf = (instruction: Instruction): readonly number[] => {
-	switch (instruction.op) {
-		case 'input':
-			return [];
-		case 'add':
-		case 'subtract':
-		case 'multiply':
-			return instruction.a === instruction.b ? [instruction.a] : [instruction.a, instruction.b];
-		default:
-			return [instruction.a];
-	}
 };
 
 const writeOf = (instruction: Instruction): number | undefined =>
@@ -37,7 +23,7 @@ const deaths = (instructions: readonly Instruction[]): readonly (readonly number
 	for (let i = instructions.length - 1; i >= 0; i--) {
 		const instruction = instructions[i] as Instruction;
 		const to = writeOf(instruction);
-		const reads = readsOf(instruction);
+		const reads = registersRead(instruction);
 		const touched = to === undefined ? reads : [...reads, to];
 		dead[i] = touched.filter((register) => !live.has(register));
 		if (to !== undefined) live.delete(to);

@@ -91,6 +91,12 @@ export type Instruction =
 	| { readonly op: 'rotate'; readonly to: number; readonly a: number; readonly steps: number }
 	| { readonly op: 'modSwitch'; readonly to: number; readonly a: number; readonly level: number };
 
+/** The registers that an instruction reads, each once. */
+export const registersRead = (step: Instruction): readonly number[] => {
+	if (step.op === 'input') return [];
+	return 'b' in step && step.b !== step.a ? [step.a, step.b] : [step.a];
+};
+
 /** A plaintext: v virtual slots at float64 word `offset` of the constants, to be encoded at `level` and `scale`. */
 export type ConstantSpec = { readonly offset: number; readonly level: number; readonly scale: number };
 

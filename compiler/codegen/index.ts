@@ -18,7 +18,7 @@ export const writeBuild = ({
 		['server/program.json', `${JSON.stringify(server)}\n`],
 		['server/constants.bin', littleEndian(constants)],
 		['server/index.js', serverModule(server)],
-		['server/index.d.ts', serverTypes(server)],
+		['server/index.d.ts', serverTypes()],
 		['package.json', `${JSON.stringify({ private: true, type: 'module' }, undefined, '\t')}\n`],
 		['report.json', `${JSON.stringify(report, undefined, '\t')}\n`],
 	]);

@@ -52,9 +52,8 @@ export const createServer = async (options) =>
 	create(program, readConstants(program, await readFile(new URL('./constants.bin', import.meta.url))), options);
 `;
 
-export const serverTypes = (
-	_program: ServerProgram,
-): string => `import type { Server, ServerOptions, ServerProgram } from 'onnx-seal/runtime/server';
+export const serverTypes =
+	(): string => `import type { Server, ServerOptions, ServerProgram } from 'onnx-seal/runtime/server';
 
 export declare const program: ServerProgram;
 

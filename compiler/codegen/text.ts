@@ -17,7 +17,9 @@ const written = (step: Instruction): string => {
 			return `r${step.to} = rotate r${step.a} by ${step.steps}`;
 		case 'modSwitch':
 			return `r${step.to} = modSwitch r${step.a} to level ${step.level}`;
-		default:
+		case 'negate':
+		case 'relinearize':
+		case 'rescale':
 			return `r${step.to} = ${step.op} r${step.a}`;
 	}
 };

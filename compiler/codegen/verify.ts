@@ -1,12 +1,5 @@
-import type { Instruction, Program } from '../../runtime/plan.ts';
-import { virtualSlots } from '../../runtime/plan.ts';
+import { type Program, registersRead, virtualSlots } from '../../runtime/plan.ts';
 import { InternalError } from '../errors.ts';
-
-/** The registers that an instruction reads. */
-const readsOf = (step: Instruction): readonly number[] => {
-	if (step.op === 'input') return [];
-	return 'b' in step ? [step.a, step.b] : [step.a];
-};
 
 /**
  * Throws InternalError unless
@@ -27,7 +20,7 @@ export const verify = ({ client, server, constants }: Program): void => {
 		set.add(key);
 	};
 	server.instructions.forEach((step, k) => {
-		for (const register of readsOf(step))
+		for (const register of registersRead(step))
 			if (!written.has(register)) fail(`instruction ${k} reads register ${register}, which is empty`);
 		if ('to' in step) {
 			if (!(step.to >= 0 && step.to < server.registers)) fail(`instruction ${k} writes register ${step.to}`);

@@ -15,7 +15,7 @@ const MOST_DIAGONALS = 1024;
 /**
  * Convolutions and poolings: every row is summed where its window begins, so that an entry's offset depends only on its place in
  * the window and on the distance of the channels. Strides leave gaps between the results, which the next layer reads as they
- * are (multiplexed layouts, DESIGN 4.2).
+ * are (multiplexed layouts).
  *
  *     channel blocks    | x . x . x . | x . x . |        a stride of 2: results (x) stay at every second slot
  *     offsets           kernel place + block distance: |kernel| babies, channel distances as giants

@@ -21,7 +21,7 @@ export type Choice =
 /** A choice for every node, inputs included. */
 export type Packing = { readonly choices: readonly Choice[]; readonly cost: number };
 
-/** Relative prices of what a user waits or pays for. A rotation is 1; the others are measured against it (FACTS 1). */
+/** Relative prices of what a user waits or pays for. A rotation is 1, the others are relative to it. */
 type Prices = {
 	readonly rotation: number;
 	readonly product: number;

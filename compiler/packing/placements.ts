@@ -11,7 +11,7 @@ const MOST_DIAGONALS = 256;
 type RowRange = { readonly start: number; readonly end: number };
 
 /**
- * The families of placements for the rows of a linear map whose operands are packed as `layouts` (DESIGN 4.2). Each is
+ * The families of placements for the rows of a linear map whose operands are packed as `layouts` (ARCHITECTURE, Packing). Each is
  * only a proposal: `diagonalsOf` says whether it can be served, the cost decides. `shapes` are those of the first operand and of
  * the result, where channels can be made use of.
  */

@@ -14,7 +14,7 @@ export type Gather = {
 type Rows = Int32Array;
 
 /**
- * The client repeats input elements so that the products need no rotation at all (DESIGN 4.3). Row i, in a block of r = 2^k
+ * The client repeats input elements so that the products need no rotation but the folds. Row i, in a block of r = 2^k
  * slots, has its e-th entry in ciphertext floor(e / 2^f) and fold group e mod 2^f:
  *
  *     slots of ciphertext c:  | group 0: x of entry 0 of rows 0..r-1, repeated | group 1: entry 1 .. | .. 2^f groups

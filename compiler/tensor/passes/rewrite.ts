@@ -13,7 +13,9 @@ const withOperands = <N extends Node>(node: N, rename: (id: Id) => Id): N => {
 			}
 			case 'multiply':
 				return { ...any, a: rename(any.a), b: rename(any.b) };
-			default:
+			case 'polynomial':
+			case 'activation':
+			case 'tail':
 				return { ...any, x: rename(any.x) };
 		}
 	};
