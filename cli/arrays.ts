@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { unzipSync, zipSync } from 'fflate';
 import { dump, parse } from 'npyjs';
 import { RefusedError } from '../runtime/errors.ts';
@@ -130,6 +131,16 @@ export const writeNpy = (path: string, array: NamedArray, type: ElementType = 'f
 const writeNpz = (path: string, arrays: ReadonlyMap<string, NamedArray>): void => {
 	const files = [...arrays].map(([name, array]) => [`${name}.npy`, npyBytes(array, 'f8')] as const);
 	writeFileSync(path, zipSync(Object.fromEntries(files), { level: 0, mtime: '1980-01-01T00:00:00' }));
+};
+
+/** Refuses files to be written whose folder is not there: better before a long evaluation than after it. */
+export const checkFolders = (given: readonly string[]): void => {
+	for (const { file } of given.map(splitAssignment)) {
+		const folder = dirname(file);
+		const found = statSync(folder, { throwIfNoEntry: false });
+		if (found?.isDirectory() !== true)
+			refuse(`The folder ${folder} for ${file}`, found === undefined ? 'does not exist' : 'is not a folder');
+	}
 };
 
 /**

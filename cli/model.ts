@@ -17,6 +17,9 @@ export type ModelFile = {
 };
 export type Port = { readonly name: string; readonly shape: readonly number[] };
 
+/** What the report calls ranges that are those of a run's own samples. */
+export const GIVEN_INPUT = 'the given input';
+
 /** Samples of a run serve as calibration up to this number. */
 const enough = 256;
 
@@ -95,7 +98,7 @@ const calibrate = (
 	if (data !== undefined) {
 		output.note('There is no calibration: ranges are taken from the given input.');
 		const calibration = new Map([...data].map(([name, list]) => [name, list.slice(0, enough)] as const));
-		return { calibration, calibrationSource: 'the given input' };
+		return { calibration, calibrationSource: GIVEN_INPUT };
 	}
 	output.note('There is no calibration: every input element is assumed to lie in [-1, 1] (see --calibrate).');
 	return {};

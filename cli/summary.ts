@@ -5,7 +5,7 @@ type Row = readonly [name: string, value: string | number];
 
 /** What a person wants to know of a compiled program, in about ten rows. */
 export const summaryRows = (report: Report): readonly Row[] => {
-	const { parameters, counts, keys, predicted, memory, traffic } = report;
+	const { parameters, counts, keys, predicted, memory, traffic, range } = report;
 	return [
 		['ring degree', parameters.ringDegree],
 		['modulus', `${formatNumber(parameters.logQ)} bits in ${parameters.primes.length} primes`],
@@ -17,6 +17,10 @@ export const summaryRows = (report: Report): readonly Row[] => {
 		['plaintext products', counts.plainProducts],
 		['evaluation keys', `${keys.count}, ${formatBytes(keys.bytes)}`],
 		['input and output', `${formatBytes(traffic.uploadBytes)} sent, ${formatBytes(traffic.downloadBytes)} received`],
+		[
+			'accepted inputs',
+			range.guaranteed ? 'none can leave the modulus' : 'those like the calibration data fit the modulus',
+		],
 		['predicted precision', `${formatNumber(predicted.bits)} bits`],
 		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread`],
 		['predicted memory', formatBytes(memory.total)],

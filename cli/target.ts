@@ -15,6 +15,7 @@ export type Target = {
 	/** The model itself in the clear; a build directory has none. */
 	readonly clear: Compiled['clear'] | undefined;
 	readonly compileMs: number;
+	/** Values of every input of the model, also of those that the program needs no more (see `forProgram`). */
 	readonly samples: Samples;
 };
 
@@ -63,6 +64,15 @@ export const oneByOne = (samples: Samples): ReadonlyMap<string, Float64Array>[] 
 		{ length: count },
 		(_, i) => new Map([...samples].map(([name, list]) => [name, list[i] as Float64Array] as const)),
 	);
+};
+
+/** The same samples with the inputs that are encrypted: one that cancels out of the model (0 * z) is none of the program. */
+export const forProgram = (
+	{ client }: Program,
+	samples: readonly ReadonlyMap<string, Float64Array>[],
+): ReadonlyMap<string, Float64Array>[] => {
+	const names = new Set(client.inputs.map(({ name }) => name));
+	return samples.map((sample) => new Map([...sample].filter(([name]) => names.has(name))));
 };
 
 export const noteThreads = (threads: number, output: Output): void => {

@@ -5,6 +5,8 @@ import type { CkksParameters, KeyNeeds } from './plan.ts';
 export type Shape = { readonly level: number; readonly scale: number; readonly size: 2 | 3 };
 export type PlainShape = { readonly level: number; readonly scale: number; readonly zero: boolean };
 
+type Level = Pick<Shape, 'level' | 'scale'>;
+
 /** Scales that differ by less, relatively, are the same: the difference is below the noise of any 30-bit scale. */
 const SCALE_TOLERANCE = 2 ** -30;
 
@@ -16,6 +18,13 @@ const misuse = (message: string): never => {
 
 /** A rotation's step as the plan's keys name it: in [0, n). */
 export const normalizeSteps = (steps: number, slots: number): number => ((steps % slots) + slots) % slots;
+
+/** Mean of |v[t]|: no coefficient of the polynomial with these slots exceeds it. */
+const meanMagnitude = (values: Float64Array): number => {
+	let sum = 0;
+	for (let i = 0; i < values.length; i++) sum += Math.abs(values[i] as number);
+	return sum / values.length;
+};
 
 /**
  * The legality of CKKS operations, one for all backends: every method returns the shape of the result, or throws
@@ -44,14 +53,32 @@ export class Rules {
 	encode(values: Float64Array, level: number, scale: number): PlainShape {
 		if (values.length !== this.slots) misuse(`${values.length} values given to ${this.slots} slots`);
 		this.#scale(level, scale);
-		let sum = 0;
-		for (let i = 0; i < values.length; i++) sum += Math.abs(values[i] as number);
-		if (!Number.isFinite(sum)) misuse('values to encode are not finite');
-		// No coefficient of the encoded polynomial exceeds the mean magnitude of the slots.
-		const largest = (sum / values.length) * scale;
-		if (largest > 0 && Math.log2(largest) >= this.#modulusBits(level) - 1)
-			misuse(`values of mean magnitude ${sum / values.length} at scale ${scale} exceed the modulus of level ${level}`);
-		return { level, scale, zero: sum === 0 };
+		const mean = meanMagnitude(values);
+		if (!Number.isFinite(mean)) misuse('values to encode are not finite');
+		if (!this.fits(mean, { level, scale }))
+			misuse(`values of mean magnitude ${mean} at scale ${scale} exceed the modulus of level ${level}`);
+		return { level, scale, zero: mean === 0 };
+	}
+
+	/** Is magnitude * scale < Q_level / 2? Never for NaN. In bits, since a modulus may exceed the range of float64. */
+	fits(magnitude: number, { level, scale }: Level): boolean {
+		return Math.log2(magnitude) + Math.log2(scale) < this.#modulusBits(level) - 1;
+	}
+
+	/**
+	 * mean |values| * scale < Q_level / 2: no coefficient wraps around the modulus. Sharp where all values are of one sign;
+	 * elsewhere coefficients may be smaller. Throws RefusedError 'input', since a sound plan fits what it was calibrated for.
+	 */
+	checkRange(values: Float64Array, { level, scale }: Level): void {
+		const mean = meanMagnitude(values);
+		if (this.fits(mean, { level, scale })) return;
+		throw new RefusedError(
+			'input',
+			`an intermediate value leaves the modulus: a mean magnitude of ${mean} at a scale of 2^${Math.log2(scale).toFixed(2)} ` +
+				`exceeds half of the modulus of level ${level} (2^${this.#modulusBits(level).toFixed(2)}); ` +
+				'the input is too far from the calibration data',
+			'Give inputs like those of the calibration data, or compile again with calibration data that covers such inputs.',
+		);
 	}
 
 	/** a + b or a - b. */

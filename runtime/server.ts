@@ -90,19 +90,30 @@ export class Server {
 	}
 
 	/**
-	 * Checks and loads the evaluation keys of a client; returns the name of their key set. Loading a key set again replaces
-	 * it. Throws RefusedError 'message' for other bytes, and 'memory' when one more key set does not fit.
+	 * Checks and loads the evaluation keys of a client; returns the name of their key set. Throws RefusedError 'message' for
+	 * other bytes, 'keys' when a key set of this name is loaded, and 'memory' when one more does not fit; a load that fails
+	 * leaves everything as it was. Whose keys these are, nothing here can tell: authenticate who may load and drop them.
 	 */
 	loadKeys(message: Uint8Array, options: RunOptions = {}): Promise<string> {
 		return this.#exclusive(options, async () => {
 			const { parameters, keys } = this.program;
 			const { keySet, parts } = await this.#read(message, 'keys', keyLengths(parameters, keys));
 			const name = toHex(keySet);
-			const others = this.#keySets.size - (this.#keySets.has(name) ? 1 : 0);
-			const { cacheConstants } = planMemory(this.program, this.#memoryLimit, others + 1);
-			this.#drop(name);
+			if (this.#keySets.has(name))
+				throw new RefusedError(
+					'keys',
+					`the evaluation keys of the key set ${name} are loaded already`,
+					'Drop them with dropKeys first, if whoever sends these may do so.',
+				);
+			const { cacheConstants } = planMemory(this.program, this.#memoryLimit, this.#keySets.size + 1);
+			const cachedBefore = this.#cached;
 			this.#cacheConstants(cacheConstants);
-			this.#keySets.set(name, await EvaluationKeys.load(this.#context, keys, parts, options));
+			try {
+				this.#keySets.set(name, await EvaluationKeys.load(this.#context, keys, parts, options));
+			} catch (error) {
+				this.#cacheConstants(cachedBefore);
+				throw error;
+			}
 			return name;
 		});
 	}

@@ -211,6 +211,20 @@ test('every ban finds what it bans', () => {
 	for (const { what, pattern } of bans) assert.ok(pattern.test(codeOf(samples[what] ?? '')), what);
 });
 
+/** Notes that were kept outside of the repository: a reader could not look them up. */
+const absentNotes = /\b(?:DESIGN|FACTS|KERNELS)\b/;
+
+test('no source or document refers to notes that are not in the repository', () => {
+	assert.match('the families (DESIGN 4.2)', absentNotes);
+	const documents = readdirSync(root).filter((name) => name.endsWith('.md'));
+	assert.ok(documents.includes('README.md'));
+	none(
+		[...texts.keys(), ...documents]
+			.filter((file) => file !== relative(root, import.meta.filename))
+			.filter((file) => absentNotes.test(texts.get(file) ?? readFileSync(join(root, file), 'utf8'))),
+	);
+});
+
 test('no source names a path of the machine it was written on', () => {
 	none(
 		[...texts].filter(([, text]) => /['"`]\/(?:home|root|work|tmp)\//.test(text)).map(([file]) => relative('.', file)),

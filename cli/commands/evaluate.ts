@@ -4,7 +4,7 @@ import type { Sample } from '../../runtime/inputs.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import { readArrays } from '../arrays.ts';
 import { type Comparison, compare, decisionOf, readLabels } from '../decisions.ts';
-import { readSamples } from '../model.ts';
+import { GIVEN_INPUT, readSamples } from '../model.ts';
 import {
 	addCompileOptions,
 	addEvaluationOptions,
@@ -17,7 +17,7 @@ import {
 import { formatNumber, formatTime, makeOutput, type Output, table } from '../output.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows } from '../summary.ts';
-import { noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
+import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
 	EvaluationArguments & {
@@ -68,6 +68,15 @@ const comparisonRows = (result: Comparison): readonly (readonly [string, string 
 	...(result.maxAbsError === null ? [] : [['largest error', formatNumber(result.maxAbsError)] as const]),
 ];
 
+/** Said in the result itself: it is about how far the accuracy can be trusted. */
+const warningsOf = ({ range, warnings }: Target['report']): readonly string[] =>
+	range.source === GIVEN_INPUT
+		? [
+				...warnings,
+				'There is no calibration: ranges and polynomials were fitted to the samples that are evaluated here, so other samples may do worse (see --calibrate).',
+			]
+		: warnings;
+
 const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
 	noteThreads(given.threads, output);
@@ -82,7 +91,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	if (decider === undefined) throw new RefusedError('program', 'the program has no outputs');
 	const samples = oneByOne(target.samples).slice(0, given.limit);
 	const session = await openSession(program, given.backend, output);
-	const results = await session.run(samples);
+	const results = await session.run(forProgram(program, samples));
 	await session.close();
 	const doubtful = results.filter(({ warnings }) => warnings.length > 0);
 	if (doubtful.length > 0)
@@ -99,6 +108,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 			doubtful: doubtful.length,
 			backend: given.backend,
 			...reportJson(report),
+			warnings: warningsOf(report),
 			keys: session.keys,
 			timings,
 			...session.traffic(),
@@ -111,6 +121,9 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 					...Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)]),
 					['evaluate, each sample', formatTime(timings.evaluateMs / Math.max(1, samples.length))],
 				]),
+				...warningsOf(report)
+					.filter((warning) => !report.warnings.includes(warning))
+					.map((warning) => `Warning: ${warning}`),
 			].join('\n\n'),
 	);
 };

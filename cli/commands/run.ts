@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Result } from '../../runtime/results.ts';
-import { writeArrays } from '../arrays.ts';
+import { checkFolders, writeArrays } from '../arrays.ts';
 import { maxAbsDifference } from '../decisions.ts';
 import { readSamples } from '../model.ts';
 import {
@@ -15,7 +15,7 @@ import { formatBytes, formatNumber, formatTime, makeOutput, table } from '../out
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows } from '../summary.ts';
-import { noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
+import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
 	EvaluationArguments & { readonly input: readonly string[]; readonly output?: readonly string[] };
@@ -35,10 +35,11 @@ const errorAgainstModel = ({ clear, samples }: Target, results: readonly Result[
 const run = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
 	noteThreads(given.threads, output);
+	checkFolders(given.output ?? []);
 	const target = openTarget(path, given, output, (ports) => readSamples(given.input, ports));
 	const { report, program, compileMs } = target;
 	const session = await openSession(program, given.backend, output);
-	const results = await session.run(oneByOne(target.samples));
+	const results = await session.run(forProgram(program, oneByOne(target.samples)));
 	await session.close();
 	output.settle();
 	for (const warning of new Set(results.flatMap(({ warnings }) => warnings))) output.warn(`Warning: ${warning}`);

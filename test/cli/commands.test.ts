@@ -130,6 +130,63 @@ test('several inputs and outputs are given and taken by name', async ({ folder, 
 	assert.equal((only.outputs as Outputs).map(({ name }) => name), ['z']); // biome-ignore format: one thought
 });
 
+test('an input that cancels out of the model is read for the comparison and not encrypted', async ({ folder }) => {
+	const path = join(folder, 'cancels.onnx');
+	const bytes = buildModel({
+		nodes: [node('Mul', ['z', 'zero'], ['n']), node('Add', ['x', 'n'], ['y'])],
+		initializers: new Map([['zero', { shape: [1], data: [0] }]]),
+		inputs: [
+			{ name: 'x', shape: [1, 2] },
+			{ name: 'z', shape: [1, 2] },
+		],
+		outputs: ['y'],
+	});
+	writeFileSync(path, bytes);
+	const x = `x=${array(folder, 'cx.npy', [2, 2], [0.5, -0.5, -0.25, 1])}`;
+	const z = `z=${array(folder, 'cz.npy', [2, 2], [1, 2, 3, 4])}`;
+	const labels = array(folder, 'cl.npy', [2], [0, 1]);
+	for (const backend of ['clear', 'seal']) {
+		const ran = await json('run', path, '--input', x, '--input', z, '--backend', backend);
+		near((ran.outputs as Outputs)[0]?.data, [0.5, -0.5, -0.25, 1]);
+		assert.ok((ran.maxAbsError as number) < 0.02);
+	}
+	const args = ['--data', x, '--data', z, '--labels', labels, '--backend', 'clear'];
+	const { accuracy, clearAccuracy, flips } = await json('evaluate', path, ...args);
+	assert.equal([accuracy, clearAccuracy, flips], [1, 1, 0]);
+});
+
+test('run refuses an output whose folder is missing, or is a file, before it evaluates', async ({ folder, build }) => {
+	const input = array(folder, 'early.npy', [1, 2], [0, 0]);
+	const missing = join(folder, 'missing');
+	for (const [file, said] of [
+		[join(missing, 'y.npy'), `${missing} for`],
+		[`y=${join(missing, 'y.npy')}`, 'does not exist'],
+		[join(input, 'y.npy'), 'is not a folder'],
+	] as const) {
+		const { status, stdout, stderr } = await start('run', build, '--input', input, '--output', file);
+		assert.equal([status, stdout], [3, '']);
+		assert.ok(stderr.includes(said), stderr);
+		// One line: no stage had begun, else its name would stand before.
+		assert.match(stderr, /^error: [^\n]+\n$/);
+	}
+});
+
+test('evaluate warns when ranges come from the samples it evaluates', async ({ folder, one, build }) => {
+	const data = array(folder, 'self.npy', [2, 2], [0.5, -0.5, -0.5, 0.5]);
+	const labels = array(folder, 'selflabels.npy', [2], [1, 0]);
+	const args = ['--data', data, '--labels', labels, '--backend', 'clear'];
+	const about = /fitted to the samples that are evaluated/;
+	const warnings = async (...given: readonly string[]): Promise<readonly string[]> =>
+		(await json('evaluate', ...given, ...args)).warnings as string[];
+	assert.is((await warnings(one)).filter((warning) => about.test(warning)).length, 1);
+	assert.match((await start('evaluate', one, ...args, '--quiet')).stdout, about);
+	for (const given of [[build], [one, '--calibrate', data], [one, '--input-range', '-1,1']])
+		assert.not.ok(
+			(await warnings(...given)).some((warning) => about.test(warning)),
+			given.join(' '),
+		);
+});
+
 test('evaluate counts right and flipped decisions by sample', async ({ folder, one, build }) => {
 	// y decides for class 1 where x[1]^2 - x[1] > x[0]^2 - x[0].
 	const data = array(folder, 'data.npy', [4, 2], [0.5, -0.5, -0.5, 0.5, 0.4, -0.9, -1, 0.5]);

@@ -106,7 +106,6 @@ test('a server streams its constants when only the cache does not fit, and gives
 	const client = await createClient(program.client);
 	const keys = await client.evaluationKeys();
 	await server.loadKeys(keys);
-	await server.loadKeys(keys);
 	const x = sampleOf(64);
 	const result = await client.decrypt(await server.evaluate(await client.encrypt({ x0: x })));
 	assert.ok(maxDifference(result.outputs.get('y1')?.data ?? [], everyAnswer(x, 2048)[1] ?? []) < 1e-2);
