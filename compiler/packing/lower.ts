@@ -1,9 +1,10 @@
 import { InternalError } from '../errors.ts';
 import { SlotBuilder, type SlotCircuit, type Id as SlotId } from '../slots/circuit.ts';
 import type { CoreKind, Graph, Id, Node } from '../tensor/graph.ts';
-import type { Choice, Packing } from './choose.ts';
+import type { Packing } from './choose.ts';
 import { recordMap } from './kernels/map.ts';
 import { hasUnknown, type Layout, lastCopies } from './layout.ts';
+import type { Choice } from './propose.ts';
 
 /** The slot circuit and the layouts at its ends. */
 export type Lowered = {
