@@ -87,11 +87,3 @@ export const keySwitchVariance = (
 ): number =>
 	keySwitchSpreadVariance(ringDegree, primes, level, specialPrime) +
 	keySwitchBiasVariance(ringDegree, primes, level, specialPrime, exponent);
-
-/** Mean over the slots of `keySwitchVariance`: N/2 (N sigma^2 sum_{j <= level} q_j^2 / 3 / P^2 + (1 + 2N/3) / 12). */
-export const keySwitchMeanVariance = (
-	ringDegree: number,
-	primes: readonly number[],
-	level: number,
-	specialPrime: number,
-): number => (digitFactor(ringDegree, primes, level, specialPrime) * ringDegree) / 3 + rescaleVariance(ringDegree);

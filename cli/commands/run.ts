@@ -11,7 +11,7 @@ import {
 	type EvaluationArguments,
 	repeated,
 } from '../options.ts';
-import { formatBytes, formatNumber, formatTime, makeOutput, table } from '../output.ts';
+import { formatNumber, formatTime, makeOutput, table } from '../output.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows } from '../summary.ts';
@@ -47,7 +47,6 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 	const files = writeArrays(given.output ?? [], arrays);
 	const timings = { compileMs, ...session.timings() };
 	const maxAbsError = errorAgainstModel(target, results);
-	const { uploadBytes, downloadBytes } = session.traffic();
 	output.result(
 		{
 			outputs: outputsJson(arrays, files),
@@ -55,8 +54,7 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 			...reportJson(report),
 			keys: session.keys,
 			timings,
-			uploadBytes,
-			downloadBytes,
+			...session.traffic(),
 			maxAbsError,
 		},
 		() =>
@@ -64,9 +62,6 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 				table([...arrays].map(([name, array]) => [name, `[${array.shape.join(', ')}]`, valuesText(array)])),
 				table([
 					...summaryRows(report),
-					...(uploadBytes > 0
-						? [['sent and received', `${formatBytes(uploadBytes)}, ${formatBytes(downloadBytes)}`]]
-						: []),
 					...(maxAbsError === null ? [] : [['error against the model', formatNumber(maxAbsError)]]),
 				]),
 				table(Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)])),

@@ -1,8 +1,7 @@
 import {
 	encodingVariance,
 	encryptionVariance,
-	keySwitchBiasVariance,
-	keySwitchSpreadVariance,
+	keySwitchVariance,
 	rescaleVariance,
 	slotExponents,
 } from '../../runtime/noise.ts';
@@ -129,10 +128,8 @@ const keySwitchNoise = (circuit: CkksCircuit): ((level: number) => Float64Array)
 	return (level) => {
 		const known = byLevel.get(level);
 		if (known !== undefined) return known;
-		const spread = keySwitchSpreadVariance(ringDegree, primes, level, specialPrime);
-		const variance = Float64Array.from(
-			worst,
-			(exponent) => spread + keySwitchBiasVariance(ringDegree, primes, level, specialPrime, exponent),
+		const variance = Float64Array.from(worst, (exponent) =>
+			keySwitchVariance(ringDegree, primes, level, specialPrime, exponent),
 		);
 		byLevel.set(level, variance);
 		return variance;

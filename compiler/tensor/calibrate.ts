@@ -1,10 +1,6 @@
 import { CompileError, type Issue } from '../errors.ts';
 import type { Samples } from '../options.ts';
-import { evaluateAll } from './evaluate.ts';
 import { type Graph, sizeOf } from './graph.ts';
-
-/** Largest and root mean square magnitude of a node's elements, over all samples. */
-export type Magnitude = { readonly max: number; readonly rms: number };
 
 /** The inputs of sample i, by name. */
 export const sampleAt = (samples: Samples, i: number): Map<string, Float64Array> =>
@@ -19,24 +15,6 @@ export const spread = (count: number, most: number): readonly number[] =>
 
 /** How many samples there are; 0 when there is no input. */
 export const countOf = (samples: Samples): number => samples.values().next().value?.length ?? 0;
-
-/** max |x| and rms(x) of every node by id, on float64. `samples` holds every input; one evaluation a sample. */
-export const magnitudes = (graph: Graph, samples: Samples): Magnitude[] => {
-	const max = new Float64Array(graph.nodes.length);
-	const squares = new Float64Array(graph.nodes.length);
-	const count = countOf(samples);
-	for (let i = 0; i < count; i++)
-		evaluateAll(graph, sampleAt(samples, i)).forEach((values, id) => {
-			for (const v of values) {
-				max[id] = Math.max(max[id] as number, Math.abs(v));
-				squares[id] = (squares[id] as number) + v * v;
-			}
-		});
-	return graph.nodes.map(({ shape }, id) => ({
-		max: max[id] as number,
-		rms: Math.sqrt((squares[id] as number) / Math.max(1, count * sizeOf(shape))),
-	}));
-};
 
 /** Throws CompileError 'calibration' unless every input has as many (> 0) samples, of its size and finite. */
 export const checkSamples = (graph: Graph, samples: Samples): void => {

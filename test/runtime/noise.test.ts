@@ -8,7 +8,6 @@ import { SimulateBackend } from '../../runtime/backends/simulate.ts';
 import {
 	encodingVariance,
 	encryptionVariance,
-	keySwitchMeanVariance,
 	keySwitchVariance,
 	rescaleVariance,
 	slotExponents,
@@ -147,13 +146,6 @@ for (const specialBits of [40, 45]) {
 
 	test(`the simulated errors are the predicted ones with a special prime of ${specialBits} bits`, async () => {
 		check(await measure(4, simulatedSubject(parameters)), parameters);
-	});
-
-	test(`the mean of key switching over the slots is its formula with a special prime of ${specialBits} bits`, () => {
-		const { primes, specialPrime } = parameters;
-		const variances = [...slotExponents(N)].map((e) => keySwitchVariance(N, primes, 3, specialPrime, e));
-		const mean = variances.reduce((sum, variance) => sum + variance, 0) / variances.length;
-		assert.ok(Math.abs(mean / keySwitchMeanVariance(N, primes, 3, specialPrime) - 1) < 1e-6);
 	});
 }
 

@@ -2,21 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CompileError } from '../../compiler/errors.ts';
 import { compare, decisionsOf } from '../../compiler/tensor/agreement.ts';
-import { checkSamples, magnitudes } from '../../compiler/tensor/calibrate.ts';
-import { diagonal } from '../../compiler/tensor/sparse.ts';
+import { checkSamples } from '../../compiler/tensor/calibrate.ts';
 import { Sketch } from './graphs.ts';
-
-test('magnitudes are the largest and the root mean square over all samples and elements', () => {
-	const sketch = new Sketch();
-	const x = sketch.input('x', [2]);
-	const y = sketch.affine([{ x, matrix: diagonal([1, -10]) }], [2]);
-	const graph = sketch.graph({ y: [y, [2]] });
-	const samples = new Map([['x', [Float64Array.of(1, 2), Float64Array.of(-3, 0)]]]);
-	assert.equal(magnitudes(graph, samples), [
-		{ max: 3, rms: Math.sqrt(14 / 4) },
-		{ max: 20, rms: Math.sqrt(410 / 4) },
-	]);
-});
 
 test('calibration data that do not fit are refused, all problems at once', () => {
 	const sketch = new Sketch();
