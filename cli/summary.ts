@@ -3,6 +3,10 @@ import { formatBytes, formatNumber, formatTime, table } from './output.ts';
 
 type Row = readonly [name: string, value: string | number];
 
+/** `{ encryptMs: 12 }` as the row `encrypt  12 ms`. */
+export const timingRows = (timings: Readonly<Record<string, number>>): readonly Row[] =>
+	Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)]);
+
 /** What a person wants to know of a compiled program, in about ten rows. */
 export const summaryRows = (report: Report): readonly Row[] => {
 	const { parameters, counts, keys, predicted, memory, traffic, range } = report;

@@ -19,6 +19,7 @@ import { choosePacking, type Packing } from './packing/choose.ts';
 import { type Lowered, lower } from './packing/lower.ts';
 import { type Ir, PassRunner } from './pass.ts';
 import { depthOf as slotDepth } from './slots/depths.ts';
+import type { PackedInputs } from './slots/evaluate.ts';
 import * as slots from './slots/text.ts';
 import { verify as verifySlots } from './slots/verify.ts';
 import { depthOf } from './tensor/depth.ts';
@@ -40,12 +41,14 @@ export type Stages = {
 	readonly knowledge: InputKnowledge;
 	readonly packing: Packing;
 	readonly lowered: Lowered;
-	/** `guaranteed`: no accepted input can leave the modulus. */
-	readonly solution: Solution & { readonly guaranteed: boolean };
+	readonly solution: Solved;
 	/** Products on the longest path. */
 	readonly depth: number;
 	readonly program: Program;
 };
+
+/** Parameters, the samples their noise was predicted on, and whether no accepted input can leave the modulus. */
+type Solved = Solution & { readonly samples: readonly PackedInputs[]; readonly guaranteed: boolean };
 
 /** Names of the passes, in order. `pack` and `parameters` run again for each ring degree that is tried. */
 export const PASSES = [
@@ -149,7 +152,7 @@ const solve = (
 	knowledge: InputKnowledge,
 	ringDegree: number,
 	options: CompileOptions,
-): (Solution & { readonly guaranteed: boolean }) | undefined => {
+): Solved | undefined => {
 	const { sound, observed, ...values } = slotValues(core, lowered, knowledge);
 	const solved = (magnitudes: Float64Array): Solution | undefined =>
 		solveParameters(lowered.circuit, {
@@ -161,11 +164,12 @@ const solve = (
 		});
 	const sure = solved(sound);
 	const likely = observed === undefined ? sure : solved(observed);
-	if (likely === undefined) return sure && { ...sure, guaranteed: true };
+	const { samples } = values;
+	if (likely === undefined) return sure && { ...sure, samples, guaranteed: true };
 	const time = ({ circuit }: Solution): number => estimateMilliseconds(circuit);
 	return sure !== undefined && time(sure) <= PRICE_OF_CERTAINTY * time(likely)
-		? { ...sure, guaranteed: true }
-		: { ...likely, guaranteed: false };
+		? { ...sure, samples, guaranteed: true }
+		: { ...likely, samples, guaranteed: false };
 };
 
 /** By how much slower an evaluation may become so that no accepted input can leave the modulus. */

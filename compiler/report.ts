@@ -1,6 +1,5 @@
 import { evaluationKeyBytes, inputLength, messageLength, outputLength } from '../runtime/sizes.ts';
 import { outputDifferences } from './calibration/outputs.ts';
-import { slotValues } from './calibration/slots.ts';
 import { totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
@@ -174,9 +173,9 @@ const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
 
 /** Layers in the order of their results; what one node became (several affine maps of a polynomial, say) is one layer. */
 const layersOf = (stages: Stages): readonly LayerReport[] => {
-	const { core, packing, lowered, knowledge, solution } = stages;
+	const { core, packing, solution } = stages;
 	const { circuit } = solution;
-	const precisions = precisionsOf(circuit, slotValues(core, lowered, knowledge).samples[0] ?? new Map());
+	const precisions = precisionsOf(circuit, solution.samples[0] ?? new Map());
 	const origins = [...new Set(core.nodes.map(({ origin }) => origin))];
 	return origins.flatMap((origin) => {
 		const nodes = core.nodes.flatMap((node, id) =>

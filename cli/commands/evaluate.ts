@@ -16,7 +16,7 @@ import {
 } from '../options.ts';
 import { formatNumber, formatTime, makeOutput, type Output, table } from '../output.ts';
 import { openSession } from '../session.ts';
-import { reportJson, summaryRows } from '../summary.ts';
+import { reportJson, summaryRows, timingRows } from '../summary.ts';
 import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
@@ -118,7 +118,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 				table(comparisonRows(comparison)),
 				table(summaryRows(report)),
 				table([
-					...Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)]),
+					...timingRows(timings),
 					['evaluate, each sample', formatTime(timings.evaluateMs / Math.max(1, samples.length))],
 				]),
 				...warningsOf(report)

@@ -11,10 +11,10 @@ import {
 	type EvaluationArguments,
 	repeated,
 } from '../options.ts';
-import { formatNumber, formatTime, makeOutput, table } from '../output.ts';
+import { formatNumber, makeOutput, table } from '../output.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { openSession } from '../session.ts';
-import { reportJson, summaryRows } from '../summary.ts';
+import { reportJson, summaryRows, timingRows } from '../summary.ts';
 import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
@@ -64,7 +64,7 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 					...summaryRows(report),
 					...(maxAbsError === null ? [] : [['error against the model', formatNumber(maxAbsError)]]),
 				]),
-				table(Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)])),
+				table(timingRows(timings)),
 			].join('\n\n'),
 	);
 };

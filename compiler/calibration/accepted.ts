@@ -27,7 +27,9 @@ export const withAccepted = (core: Graph<CoreKind>, values: InputValues): InputK
 	if (source === 'assumed')
 		return { ...values, stretched: samples, accepted: new Map([...bounds].map(([name, b]) => [name, hull(b)])) };
 	const candidates = ACCEPTED_MARGINS.map((margin) => ({ ...values, ...stretchedBy(samples, margin) }));
-	const grows = ({ stretched }: InputKnowledge): boolean => growth(core, samples, stretched) > MOST_GROWTH;
+	const usual = sizesOf(core, samples);
+	const grows = ({ stretched }: InputKnowledge): boolean =>
+		sizesOf(core, stretched).some((size, id) => size > MOST_GROWTH * Math.max(usual[id] as number, Number.MIN_VALUE));
 	return candidates.find((candidate) => !grows(candidate)) ?? (candidates.at(-1) as InputKnowledge);
 };
 
@@ -48,18 +50,14 @@ const stretchedBy = (samples: Samples, margin: number): Pick<InputKnowledge, 'ac
 	return { accepted, stretched };
 };
 
-/** By how much the largest value of any node grows from the samples to the stretched ones. */
-const growth = (core: Graph<CoreKind>, samples: Samples, stretched: Samples): number => {
-	const sizes = (of: Samples): readonly number[] => {
-		const most = core.nodes.map(() => 0);
-		for (const i of spread(countOf(of), GROWTH_SAMPLES))
-			evaluateAll(core, sampleAt(of, i)).forEach((values, id) => {
-				most[id] = Math.max(most[id] as number, largest(values));
-			});
-		return most;
-	};
-	const [before, after] = [sizes(samples), sizes(stretched)];
-	return after.reduce((most, size, id) => Math.max(most, size / Math.max(before[id] as number, Number.MIN_VALUE)), 0);
+/** The largest value of each node over some of the samples. */
+const sizesOf = (core: Graph<CoreKind>, samples: Samples): readonly number[] => {
+	const most = core.nodes.map(() => 0);
+	for (const i of spread(countOf(samples), GROWTH_SAMPLES))
+		evaluateAll(core, sampleAt(samples, i)).forEach((values, id) => {
+			most[id] = Math.max(most[id] as number, largest(values));
+		});
+	return most;
 };
 
 const least = (x: Float64Array): number => x.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);

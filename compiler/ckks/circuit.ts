@@ -53,19 +53,6 @@ export type CkksCircuit = {
 	readonly outputs: readonly { readonly name: string; readonly parts: readonly Id[] }[];
 };
 
-export const operandsOf = (op: Op): readonly Id[] => {
-	switch (op.kind) {
-		case 'input':
-			return [];
-		case 'add':
-		case 'subtract':
-		case 'multiply':
-			return [op.a, op.b];
-		default:
-			return [op.a];
-	}
-};
-
 /** The values of a constant, v slots. */
 export const plainOf = (circuit: Pick<CkksCircuit, 'slots' | 'plains'>, { plain }: Constant): Float64Array =>
 	plain === 'ones' ? new Float64Array(circuit.slots).fill(1) : (circuit.plains[plain] as Float64Array);

@@ -191,7 +191,7 @@ const pruned = (circuit: CkksCircuit): CkksCircuit => {
 		const op = circuit.ops[id];
 		if (op?.kind === 'input') needed.add(id);
 		if (op === undefined || !needed.has(id)) continue;
-		for (const operand of 'b' in op ? [op.a, op.b] : 'a' in op ? [op.a] : []) needed.add(operand);
+		for (const operand of operandsOf(op)) needed.add(operand);
 	}
 	const kept = circuit.ops.map((_, id) => id).filter((id) => needed.has(id));
 	const renumbered = new Map(kept.map((id, index) => [id, index]));

@@ -6,9 +6,9 @@ import {
 	slotExponents,
 } from '../../runtime/noise.ts';
 import { add, rotated, scaled } from '../numeric/vectors.ts';
-import { lastUses } from '../slots/circuit.ts';
+import { lastUses, operandsOf } from '../slots/circuit.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
-import { type CkksCircuit, type Id, type Kind, type Op, operandsOf } from './circuit.ts';
+import type { CkksCircuit, Id, Kind, Op } from './circuit.ts';
 import { constantValues, evaluateOp } from './evaluate.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { InternalError } from '../errors.ts';
-import { type CkksCircuit, type Kind, type Op, operandsOf, sameScale } from './circuit.ts';
+import { operandsOf } from '../slots/circuit.ts';
+import { type CkksCircuit, type Kind, type Op, sameScale } from './circuit.ts';
 
 type Context = { readonly at: (id: number) => Op; readonly circuit: CkksCircuit };
 /** What is wrong with an operation; undefined when nothing is. */

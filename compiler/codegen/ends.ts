@@ -9,6 +9,7 @@ import type { Lowered } from '../packing/lower.ts';
 import { type CoreKind, type Graph, type Shape, sizeOf } from '../tensor/graph.ts';
 import type { Split } from '../tensor/passes/split.ts';
 import type { Ends } from './program.ts';
+import { inputNames } from './registers.ts';
 
 /** What the client does at both ends: packing, head and ranges before, unpacking, tail and plausibility after. */
 export const endsOf = (
@@ -22,7 +23,7 @@ export const endsOf = (
 	const magnitudes = outputMagnitudes(core, knowledge.samples);
 	const limits = outputLimits(core, knowledge);
 	return {
-		inputs: inputOrder(solution).map((name) => inputEnd(name, imported, parts, knowledge, lowered)),
+		inputs: inputNames(solution.circuit).map((name) => inputEnd(name, imported, parts, knowledge, lowered)),
 		outputs: core.outputs.map(({ name, shape }): Ends['outputs'][number] => {
 			const magnitude = magnitudes.get(name) ?? 0;
 			const noise = solution.outputs.find((output) => output.name === name);
@@ -48,10 +49,6 @@ const mostHeld = ({ circuit }: Solution, name: string): number => {
 	const bits = circuit.parameters.primes.slice(0, level + 1).reduce((sum, prime) => sum + Math.log2(prime), 0);
 	return 0.9 * 2 ** (bits - 1 - Math.log2(scale));
 };
-
-const inputOrder = ({ circuit }: Solution): readonly string[] => [
-	...new Set(circuit.ops.flatMap((op) => (op.kind === 'input' ? [op.name] : []))),
-];
 
 const inputEnd = (
 	name: string,

@@ -1,6 +1,6 @@
 import type { Instruction } from '../../runtime/plan.ts';
-import { type CkksCircuit, type Id, type Op, operandsOf } from '../ckks/circuit.ts';
-import { lastUses } from '../slots/circuit.ts';
+import type { CkksCircuit, Id, Op } from '../ckks/circuit.ts';
+import { lastUses, operandsOf } from '../slots/circuit.ts';
 
 /** The program on registers, and the most bytes of ciphertexts alive at once. */
 export type Scheduled = {
@@ -56,7 +56,7 @@ const bytesOf = (circuit: CkksCircuit, id: Id): number => {
 };
 
 /** The input tensors in the order of their first part. */
-const inputNames = (circuit: CkksCircuit): readonly string[] => [
+export const inputNames = (circuit: CkksCircuit): readonly string[] => [
 	...new Set(circuit.ops.flatMap((op) => (op.kind === 'input' ? [op.name] : []))),
 ];
 

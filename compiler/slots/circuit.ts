@@ -39,17 +39,10 @@ export type SlotCircuit = {
 	readonly outputs: readonly { readonly name: string; readonly parts: readonly Id[] }[];
 };
 
-export const operandsOf = (op: Op): readonly Id[] => {
-	switch (op.kind) {
-		case 'input':
-			return [];
-		case 'add':
-		case 'subtract':
-		case 'multiply':
-			return [op.a, op.b];
-		default:
-			return [op.a];
-	}
+/** What an operation of this circuit, or of the CKKS circuit, reads: its fields a and b. */
+export const operandsOf = ({ a, b }: { readonly kind: string; readonly a?: Id; readonly b?: Id }): readonly Id[] => {
+	if (a === undefined) return [];
+	return b === undefined ? [a] : [a, b];
 };
 
 /** For each value the last one that reads it; itself when none does. `operands` by value. */

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { operandsOf } from '../../compiler/ckks/circuit.ts';
 import { writeBuild } from '../../compiler/codegen/index.ts';
 import { clientModule, clientTypes, serverModule } from '../../compiler/codegen/modules.ts';
 import { ciphertextBytes, schedule } from '../../compiler/codegen/registers.ts';
 import { compile } from '../../compiler/index.ts';
+import { operandsOf } from '../../compiler/slots/circuit.ts';
 import type { Instruction, Program } from '../../runtime/plan.ts';
 import { convolutional } from '../compile/models.ts';
 
