@@ -97,7 +97,7 @@ export const compose = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 	const row = new Float64Array(b.columns);
 	const touchedBy = new Int32Array(b.columns).fill(-1);
 	const columns = new Int32Array(b.columns);
-	const result = new Growing(a.rows, b.columns);
+	const result = new RowWriter(a.rows, b.columns);
 	for (let i = 0; i < a.rows; i++) {
 		let count = 0;
 		for (let k = a.rowStart[i] as number; k < (a.rowStart[i + 1] as number); k++) {
@@ -112,7 +112,7 @@ export const compose = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 				row[column] = (row[column] as number) + factor * (b.values[m] as number);
 			}
 		}
-		for (const column of columns.subarray(0, count).sort()) result.add(column, row[column] as number);
+		for (const column of columns.subarray(0, count).sort()) result.entry(column, row[column] as number);
 		result.endRow();
 	}
 	return result.build();
@@ -120,7 +120,7 @@ export const compose = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 
 /** a + b. */
 export const sum = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
-	const result = new Growing(a.rows, a.columns);
+	const result = new RowWriter(a.rows, a.columns);
 	for (let i = 0; i < a.rows; i++) {
 		let [k, m] = [a.rowStart[i] as number, b.rowStart[i] as number];
 		const [endA, endB] = [a.rowStart[i + 1] as number, b.rowStart[i + 1] as number];
@@ -128,31 +128,37 @@ export const sum = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 			const inA = k < endA ? (a.columnOf[k] as number) : Number.POSITIVE_INFINITY;
 			const inB = m < endB ? (b.columnOf[m] as number) : Number.POSITIVE_INFINITY;
 			const value = (inA <= inB ? (a.values[k++] as number) : 0) + (inB <= inA ? (b.values[m++] as number) : 0);
-			result.add(Math.min(inA, inB), value);
+			result.entry(Math.min(inA, inB), value);
 		}
 		result.endRow();
 	}
 	return result.build();
 };
 
-/** A matrix written row by row, columns ascending, in arrays that grow; zeros are dropped. */
-class Growing {
+/**
+ * Writes a matrix row by row; columns of a row must come in ascending order. Zeros are dropped. `capacity` is the number of
+ * entries that room is made for at first; it grows.
+ */
+export class RowWriter {
 	readonly #columns: number;
 	readonly #rowStart: Int32Array;
-	#columnOf = new Int32Array(1024);
-	#values = new Float64Array(1024);
+	#columnOf: Int32Array;
+	#values: Float64Array;
 	#rows = 0;
 	#count = 0;
 
-	constructor(rows: number, columns: number) {
+	constructor(rows: number, columns: number, capacity = 1024) {
 		this.#columns = columns;
 		this.#rowStart = new Int32Array(rows + 1);
+		this.#columnOf = new Int32Array(capacity);
+		this.#values = new Float64Array(capacity);
 	}
 
-	add(column: number, value: number): void {
+	entry(column: number, value: number): void {
 		if (value === 0) return;
 		if (this.#count === this.#values.length) {
-			const [columnOf, values] = [new Int32Array(2 * this.#count), new Float64Array(2 * this.#count)];
+			const capacity = Math.max(1024, 2 * this.#count);
+			const [columnOf, values] = [new Int32Array(capacity), new Float64Array(capacity)];
 			columnOf.set(this.#columnOf);
 			values.set(this.#values);
 			[this.#columnOf, this.#values] = [columnOf, values];
@@ -170,8 +176,8 @@ class Growing {
 			rows: this.#rows,
 			columns: this.#columns,
 			rowStart: this.#rowStart,
-			columnOf: this.#columnOf.slice(0, this.#count),
-			values: this.#values.slice(0, this.#count),
+			columnOf: this.#count === this.#columnOf.length ? this.#columnOf : this.#columnOf.slice(0, this.#count),
+			values: this.#count === this.#values.length ? this.#values : this.#values.slice(0, this.#count),
 		};
 	}
 }
@@ -179,9 +185,9 @@ class Growing {
 /** The same matrix without stored zeros. */
 const withoutZeros = (matrix: SparseMatrix): SparseMatrix => {
 	if (matrix.values.every((value) => value !== 0)) return matrix;
-	const result = new Growing(matrix.rows, matrix.columns);
+	const result = new RowWriter(matrix.rows, matrix.columns);
 	for (let i = 0; i < matrix.rows; i++) {
-		for (const [column, value] of entriesOf(matrix, i)) result.add(column, value);
+		for (const [column, value] of entriesOf(matrix, i)) result.entry(column, value);
 		result.endRow();
 	}
 	return result.build();

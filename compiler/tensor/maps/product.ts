@@ -1,5 +1,5 @@
 import type { SparseMatrix } from '../sparse.ts';
-import { RowWriter } from './rows.ts';
+import { boundedWriter } from './rows.ts';
 import type { Source } from './selection.ts';
 
 /**
@@ -29,7 +29,7 @@ export const productMatrix = (product: Product, variable: 'left' | 'right', data
 	const x = isLeft ? product.left : product.right;
 	const w = isLeft ? product.right : product.left;
 	const cells = x.offsets.length * rows * columns;
-	const writer = new RowWriter(cells, x.size, cells * depth);
+	const writer = boundedWriter(cells, x.size, cells * depth);
 	for (let b = 0; b < x.offsets.length; b++) {
 		for (let i = 0; i < rows; i++) {
 			for (let j = 0; j < columns; j++) {
@@ -63,7 +63,7 @@ export const productSources = ({ left, right, rows, columns, depth }: Product): 
 
 /** y[i] = sum of x[i * depth + k] over k < depth. */
 export const rowSums = (rows: number, depth: number): SparseMatrix => {
-	const writer = new RowWriter(rows, rows * depth, rows * depth);
+	const writer = boundedWriter(rows, rows * depth, rows * depth);
 	for (let i = 0; i < rows; i++) {
 		for (let k = 0; k < depth; k++) writer.entry(i * depth + k, 1);
 		writer.endRow();

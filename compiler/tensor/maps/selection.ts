@@ -1,6 +1,6 @@
 import type { Shape } from '../graph.ts';
 import type { SparseMatrix } from '../sparse.ts';
-import { checkSize, RowWriter } from './rows.ts';
+import { boundedWriter, checkSize } from './rows.ts';
 
 /**
  * Movements of data: y[i] = x[source[i]], zero where the source is -1. Transpositions, slices, broadcasts, paddings and
@@ -92,7 +92,7 @@ export const isInPlace = (source: Source, columns: number): boolean =>
 
 /** y[i] = factors[i] * x[source[i]]; without factors a pure movement. */
 export const selectionMatrix = (source: Source, columns: number, factors?: ArrayLike<number>): SparseMatrix => {
-	const writer = new RowWriter(source.length, columns, source.length);
+	const writer = boundedWriter(source.length, columns, source.length);
 	for (let i = 0; i < source.length; i++) {
 		const column = source[i] as number;
 		if (column >= 0) writer.entry(column, factors === undefined ? 1 : (factors[i] as number));

@@ -1,6 +1,6 @@
 import { type Shape, sizeOf } from '../graph.ts';
-import type { SparseMatrix } from '../sparse.ts';
-import { RowWriter } from './rows.ts';
+import type { RowWriter, SparseMatrix } from '../sparse.ts';
+import { boundedWriter } from './rows.ts';
 import { type Taps, tapCount, tapsOf, type Window } from './window.ts';
 
 /**
@@ -18,7 +18,7 @@ export const convolution = (
 	const output = sizeOf(window.output);
 	const kernel = sizeOf(window.kernel);
 	const depth = channels / groups;
-	const writer = new RowWriter(
+	const writer = boundedWriter(
 		batch * maps * output,
 		batch * channels * input,
 		batch * maps * depth * tapCount(window),
@@ -46,7 +46,7 @@ export const averagePool = (lead: Shape, window: Window, countPadding: boolean):
 	const input = sizeOf(window.input);
 	const output = sizeOf(window.output);
 	const images = sizeOf(lead);
-	const writer = new RowWriter(images * output, images * input, images * tapCount(window));
+	const writer = boundedWriter(images * output, images * input, images * tapCount(window));
 	const taps = tapsOf(window);
 	for (let l = 0; l < images; l++) {
 		for (let p = 0; p < output; p++) {
