@@ -1,119 +1,85 @@
 /**
  * Measures what each operation of the seal backend costs, by ring degree and number of primes, and writes the table that the
- * compiler predicts times with (compiler/ckks/costTable.ts). The shortest of many repetitions counts: other load on the machine
- * only ever adds.
+ * compiler predicts times with (compiler/ckks/costTable.ts).
  *
- * npm run calibrate-costs [-- repetitions]
+ * Of everything several rounds are made and little counts that other load on the machine adds. A round goes around all operations,
+ * so that each finds its operands as cold as in a real evaluation. To every operation
+ * belongs a polynomial in the number of primes, fitted with the least relative error; nothing is written when one does not fit.
+ *
+ * npm run calibrate-costs [-- rounds]
  */
 import { writeFileSync } from 'node:fs';
-import { primeBelow } from '../compiler/ckks/primes.ts';
 import { modulusLimit } from '../compiler/ckks/security.ts';
-import { SealBackend } from '../runtime/backends/seal.ts';
-import { SealKeyOwner } from '../runtime/backends/sealKeys.ts';
-import type { CkksParameters } from '../runtime/plan.ts';
-import { loadSeeded, type SealCiphertext } from '../runtime/seal/ciphertext.ts';
-import { SealContext } from '../runtime/seal/context.ts';
-import { EvaluationKeys } from '../runtime/seal/keys.ts';
 import { loadSeal } from '../runtime/seal/module.ts';
-import { keySlots } from '../runtime/sizes.ts';
+import { fit } from './fit.ts';
+import {
+	levelWork,
+	type Measured,
+	measure,
+	open,
+	PRIME_BITS,
+	parametersOf,
+	setUpTime,
+	wholeWork,
+} from './operations.ts';
 
 const RING_DEGREES = [4096, 8192, 16384, 32768];
-const SCALE = 2 ** 20;
-const KEYS = { relinearization: true, steps: [1] };
-const repetitions = Number(process.argv[2] ?? 15);
+const MOST_PRIMES = 12;
+/** The largest relative difference between a measurement and the fit. */
+const TOLERANCE = 0.3;
+const rounds = Number(process.argv[2] ?? 8);
 
-/** As many primes of 30 bits as 128-bit security allows, at most 13: their size does not matter to SEAL, their number does. */
-const parametersOf = (ringDegree: number): CkksParameters => {
-	const bits = 30;
-	const count = Math.min(14, Math.floor(modulusLimit(ringDegree, 128) / bits));
-	const primes: number[] = [];
-	for (let k = 0; k < count; k++) primes.push(primeBelow(bits, ringDegree, new Set(primes)) ?? Number.NaN);
-	return { ringDegree, primes: primes.slice(1), specialPrime: primes[0] as number, security: 128 };
-};
+const mostPrimes = (ringDegree: number): number =>
+	Math.min(MOST_PRIMES, Math.floor(modulusLimit(ringDegree, 128) / PRIME_BITS) - 1);
 
-const shortest = (
-	work: () => { readonly object: unknown } | undefined,
-	dispose: (result: SealCiphertext) => void,
-): number => {
-	let best = Number.POSITIVE_INFINITY;
-	for (let k = 0; k < repetitions; k++) {
-		const start = performance.now();
-		const result = work();
-		best = Math.min(best, performance.now() - start);
-		if (result !== undefined) dispose(result as SealCiphertext);
+/** At most seven of the numbers 1..count, denser where they are small. */
+const someOf = (count: number): readonly number[] => [1, 2, 3, 4, 6, 8].filter((p) => p < count).concat(count);
+
+const measureRing = async (ringDegree: number): Promise<readonly Measured[]> => {
+	const count = mostPrimes(ringDegree);
+	const points: Measured[] = [];
+	for (const size of new Set([count, Math.ceil(count / 2), Math.ceil(count / 3)])) {
+		const parameters = parametersOf(ringDegree, size);
+		const setUp = setUpTime(await loadSeal(), parameters);
+		points.push({ operation: 'setUp', p: size, milliseconds: setUp });
+		const opened = await open(parameters);
+		const levels = size === count ? someOf(count).map((p) => levelWork(opened, p)) : [];
+		points.push(...(await measure([...levels.flatMap(({ works }) => works), ...wholeWork(opened)], rounds)));
+		for (const { dispose } of levels) dispose();
+		opened.close();
 	}
-	return best;
+	return points;
 };
 
-/** y = slope x through the origin, by least squares on relative errors. */
-const slope = (points: readonly (readonly [x: number, y: number])[]): number =>
-	points.reduce((sum, [x, y]) => sum + x / y, 0) / points.reduce((sum, [x, y]) => sum + (x / y) ** 2, 0);
-
-const module = await loadSeal();
-const table: Record<string, Record<string, number>> = {};
+const rows: string[] = [];
+let worst = 0;
 for (const ringDegree of RING_DEGREES) {
-	const parameters = parametersOf(ringDegree);
-	const context = new SealContext(module, parameters, KEYS);
-	const owner = new SealKeyOwner(context);
-	const bytes = keySlots(KEYS).map((slot) => owner.evaluationKey(slot));
-	const keys = await EvaluationKeys.load(context, KEYS, bytes, {});
-	const backend = new SealBackend(context, keys);
-	const dispose = (c: SealCiphertext): void => backend.dispose(c);
-	const values = Float64Array.from({ length: ringDegree / 2 }, (_, t) => Math.sin(t));
-	const times = new Map<string, (readonly [number, number])[]>();
-	const note = (kind: string, x: number, work: () => SealCiphertext): void => {
-		times.set(kind, [...(times.get(kind) ?? []), [x, shortest(work, dispose)]]);
-	};
-	for (
-		let level = parameters.primes.length - 1;
-		level >= 0;
-		level -= Math.max(1, Math.floor(parameters.primes.length / 4))
-	) {
-		const primes = level + 1;
-		const a = loadSeeded(context, owner.encrypt(values, level, SCALE), level, SCALE, 'a sample');
-		const plain = backend.encode(values, level, SCALE);
-		const square = level > 0 ? backend.multiply(a, a) : undefined;
-		note('rotate', primes * (primes + 2), () => backend.rotate(a, 1));
-		note('add', primes, () => backend.add(a, a));
-		note('addPlain', primes, () => backend.addPlain(a, plain));
-		if (square !== undefined) {
-			note('multiplyPlain', primes, () => backend.multiplyPlain(a, plain));
-			note('multiply', primes, () => backend.multiply(a, a));
-			note('relinearize', primes * (primes + 2), () => backend.relinearize(square));
-			const product = backend.relinearize(square);
-			note('rescale', primes, () => backend.rescale(product));
-			dispose(product);
-			dispose(square);
-		}
-		backend.disposePlain(plain);
-		dispose(a);
-	}
-	table[ringDegree] = Object.fromEntries(
-		[...times].map(([kind, points]) => [kind, Number(slope(points).toPrecision(3))]),
-	);
-	console.log(ringDegree, table[ringDegree]);
-	keys.dispose();
-	owner.dispose();
-	context.dispose();
+	const points = await measureRing(ringDegree);
+	const operations = [...new Set(points.map(({ operation }) => operation))].sort();
+	const cells = operations.map((operation) => {
+		const own = points.filter((point) => point.operation === operation);
+		const { coefficients, residual } = fit(own);
+		worst = Math.max(worst, residual);
+		console.log(
+			`${ringDegree} ${operation}: ${coefficients.join(' + ')} p^k, ${own.map(({ p, milliseconds }) => `${p}: ${milliseconds.toFixed(3)}`).join(', ')} ms, off by ${(100 * residual).toFixed(0)} %`,
+		);
+		return `\t\t${operation}: [${coefficients.join(', ')}],`;
+	});
+	rows.push(`\t[\n\t\t${ringDegree},\n\t\t{\n${cells.map((cell) => `\t${cell}`).join('\n')}\n\t\t},\n\t],`);
 }
+if (!(worst <= TOLERANCE)) {
+	console.error(
+		`A measurement is ${(100 * worst).toFixed(0)} % off its fit: nothing is written. Try again on a quieter machine.`,
+	);
+	process.exitCode = 1;
+} else
+	writeFileSync(
+		new URL('../compiler/ckks/costTable.ts', import.meta.url),
+		`import type { OperationCosts } from './cost.ts';
 
-const rows = Object.entries(table).map(
-	([ringDegree, costs]) =>
-		`\t[${ringDegree}, { ${Object.entries(costs)
-			.map(([kind, cost]) => `${kind}: ${cost}`)
-			.join(', ')} }],`,
-);
-writeFileSync(
-	new URL('../compiler/ckks/costTable.ts', import.meta.url),
-	`/** Written by \`npm run calibrate-costs\`: milliseconds by ring degree, per p(p + 2) for key switching and per p else, p primes. */
-export const SEAL_COSTS: ReadonlyMap<number, SealCosts> = new Map([
+/** Written by \`npm run calibrate-costs\`: by ring degree and operation of the seal backend, c in c0 + c1 p + c2 p^2 milliseconds. */
+export const SEAL_COSTS: ReadonlyMap<number, OperationCosts> = new Map([
 ${rows.join('\n')}
 ]);
-
-export type SealCosts = {
-${Object.keys(table[8192] ?? {})
-	.map((kind) => `\treadonly ${kind}: number;`)
-	.join('\n')}
-};
 `,
-);
+	);

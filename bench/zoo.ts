@@ -26,5 +26,13 @@ export const timed = async <T>(work: () => T | Promise<T>): Promise<{ readonly r
 	return { result, ms: performance.now() - start };
 };
 
+/** The same with the CPU time of this process, all its threads, in ticks of some ms. */
+export const cpuTimed = async <T>(work: () => T | Promise<T>): Promise<{ readonly result: T; readonly ms: number }> => {
+	const start = process.cpuUsage();
+	const result = await work();
+	const { user, system } = process.cpuUsage(start);
+	return { result, ms: (user + system) / 1000 };
+};
+
 export const median = (values: readonly number[]): number =>
 	[...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

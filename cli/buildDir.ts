@@ -45,7 +45,6 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
-const isFlag: Check = (value) => typeof value === 'boolean';
 const isList =
 	(of: Check): Check =>
 	(value) =>
@@ -70,21 +69,33 @@ const common = {
 		specialPrime: isCount,
 		security: (value) => value === 128 || value === 192 || value === 256,
 	}),
-	keys: isRecord({ relinearization: isFlag, steps: isList(isNumber) }),
+	keys: isRecord({
+		relinearization: (value) => value === undefined || isCount(value),
+		steps: isList(isRecord({ step: isCount, level: isCount })),
+	}),
 };
 const isClient = isRecord({
 	...common,
 	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
 	outputs: isList(isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })) })),
 });
+const isInstruction: Check = (value) =>
+	isRecord({ op: isText })(value) && ((value as { op: string }).op !== 'combine' || isCombination(value));
+const isCombination = isRecord({ terms: isList(isCount), offset: isCount, level: isCount, scale: isNumber });
 const isServer = isRecord({
 	...common,
 	inputs: isList(isRecord({ ...port, parts: isCount })),
 	outputs: isList(isRecord({ ...port, parts: isCount })),
 	registers: isCount,
-	instructions: isList(isRecord({ op: isText })),
+	instructions: isList(isInstruction),
 	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber })),
-	memory: isRecord({ ciphertexts: isNumber, keys: isNumber, constants: isNumber }),
+	memory: isRecord({
+		context: isNumber,
+		keys: isNumber,
+		constants: isNumber,
+		ciphertexts: isNumber,
+		temporaries: isNumber,
+	}),
 });
 
 /** A half of the program, once its format and the type of each field are checked. */
@@ -118,4 +129,25 @@ export const readProgram = (folder: string): Program => {
 	return { client, server, constants };
 };
 
-export const readReport = (folder: string): unknown => readJson(join(folder, 'report.json'));
+/** What commands show of a report without asking whether it is there. */
+const isReport = isRecord({
+	model: isRecord({ name: isText, inputs: isList(isRecord({})), outputs: isList(isRecord({})) }),
+	parameters: isRecord({ primes: isList(isNumber), why: isRecord({ text: isList(isText) }) }),
+	counts: isRecord({}),
+	keys: isRecord({ list: isList(isRecord({})) }),
+	memory: isRecord({}),
+	traffic: isRecord({}),
+	predicted: isRecord({}),
+	layers: isList(isRecord({ considered: isList(isRecord({})), composed: isList(isText) })),
+	activations: isList(isRecord({})),
+	range: isRecord({}),
+	warnings: isList(isText),
+});
+
+/** The report of a build directory. Throws RefusedError 'program' for one of another version. */
+export const readReport = (folder: string): unknown => {
+	const path = join(folder, 'report.json');
+	const report = readJson(path);
+	if (!isReport(report)) refuse(path, 'lacks fields of a report, or has fields of the wrong type');
+	return report;
+};

@@ -4,6 +4,7 @@ import { refuse } from '../compiler/errors.ts';
 import { type Compiled, compile } from '../compiler/index.ts';
 import { importModel } from '../compiler/onnx/import.ts';
 import type { CompileContext, CompileOptions, Samples } from '../compiler/options.ts';
+import type { Report } from '../compiler/report.ts';
 import { assignArrays, type NamedArray, samplesIn } from './arrays.ts';
 import { debugObserver, type Observe } from './debug.ts';
 import type { CompileArguments } from './options.ts';
@@ -136,7 +137,7 @@ export const compileModel = (
 			message: 'This version compiles every input as an encrypted one, so --plain cannot be honoured.',
 			hint: 'Leave --plain out, or make the plain input a constant of the model.',
 		});
-	const { batch, precision, security, optimize, outputs, degree } = given;
+	const { batch, precision, security, optimize, outputs, degree, maxKeys, maxKeyBytes } = given;
 	const options: CompileOptions = {
 		...calibrate(model, given, inputsOf(model, given), output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
@@ -147,6 +148,8 @@ export const compileModel = (
 		...(optimize === undefined ? {} : { optimize }),
 		...(outputs === undefined ? {} : { outputs }),
 		...(degree === undefined ? {} : { degree }),
+		...(maxKeys === undefined ? {} : { maxKeys }),
+		...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),
 	};
 	const observers = [observe, debugObserver()].filter((see) => see !== undefined);
 	const observeAll: Observe = (event) => {
@@ -162,3 +165,6 @@ export const compileModel = (
 	output.settle();
 	return { compiled, compileMs: performance.now() - start };
 };
+
+/** The report with what other objectives would cost, which only commands that show it compute. */
+export const comparedReport = ({ report, tradeoffs }: Compiled): Report => ({ ...report, tradeoffs: tradeoffs() });

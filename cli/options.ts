@@ -7,13 +7,15 @@ import type { OutputOptions } from './output.ts';
 export type CompileArguments = OutputOptions & {
 	readonly calibrate?: readonly string[];
 	readonly inputRange?: readonly [number, number];
-	readonly batch?: number;
+	readonly batch?: number | 'auto';
 	readonly precision?: number;
 	readonly security?: '128' | '192' | '256';
 	readonly optimize?: Objective;
 	readonly outputs?: readonly string[];
 	readonly set?: readonly (readonly [string, number])[];
 	readonly degree?: number;
+	readonly maxKeys?: number;
+	readonly maxKeyBytes?: number;
 	readonly plain?: readonly string[];
 };
 
@@ -53,6 +55,22 @@ const powerOfTwo = (text: string): number => {
 	return value;
 };
 
+/** 5000000, 5MB or 4.77MiB. */
+const byteCount = (text: string): number => {
+	const [, digits, unit] = /^(\d+(?:\.\d+)?) ?(B|[kKMG]i?B)?$/.exec(text) ?? [];
+	const bytes = Math.floor(Number(digits) * (UNITS.get((unit ?? 'B').toUpperCase()) ?? Number.NaN));
+	if (!Number.isSafeInteger(bytes) || bytes < 1)
+		throw new InvalidArgumentError('It takes a number of bytes, as 5000000 or 5MB.');
+	return bytes;
+};
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+	...[['B', 1] as const, ['KB', 1e3] as const, ['MB', 1e6] as const, ['GB', 1e9] as const],
+	...[['KIB', 2 ** 10] as const, ['MIB', 2 ** 20] as const, ['GIB', 2 ** 30] as const],
+]);
+
+const batch = (text: string): number | 'auto' => (text === 'auto' ? text : powerOfTwo(text));
+
 const range = (text: string): readonly [number, number] => {
 	const [low, high, ...rest] = text.split(',').map(number);
 	if (low === undefined || high === undefined || rest.length > 0 || low > high)
@@ -88,10 +106,24 @@ export const addCompileOptions = (command: Command): Command =>
 	command
 		.option('--calibrate <file>', 'typical inputs, [name=]x.npy or x.npz; repeatable', repeated)
 		.option('--input-range <low,high>', 'without calibration: where input elements lie (default: -1,1)', range)
-		.option('--batch <B>', 'samples in one ciphertext, a power of two (default: 1)', powerOfTwo)
+		.option(
+			'--batch <B>',
+			'samples in one ciphertext, a power of two, or auto: as many as cost nothing (default: 1)',
+			batch,
+		)
 		.option('--precision <bits>', 'bits of precision under encryption, 1 to 40 (default: 10)', between(1, 40, number))
 		.addOption(new Option('--security <bits>', 'security against classical attacks').choices(['128', '192', '256']))
-		.addOption(new Option('--optimize <what>', 'what to make cheap').choices(['latency', 'upload', 'keys', 'memory']))
+		.addOption(
+			new Option('--optimize <what>', 'what to make cheap').choices([
+				'latency',
+				'throughput',
+				'upload',
+				'keys',
+				'memory',
+			]),
+		)
+		.option('--max-keys <k>', 'at most so many evaluation keys, at the price of more rotations', wholeNumber(1))
+		.option('--max-key-bytes <bytes>', 'at most so many bytes of them, as 5000000 or 5MB', byteCount)
 		.option('--outputs <names>', 'outputs to compute, with commas between (default: all)', names)
 		.option('--set <dimension=value>', 'value of a symbolic dimension; repeatable', dimension)
 		.option(

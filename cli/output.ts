@@ -129,7 +129,9 @@ export const formatBytes = (bytes: number): string => {
 };
 
 export const formatTime = (milliseconds: number): string =>
-	milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
+	milliseconds < 1000
+		? `${milliseconds < 10 ? formatNumber(Number(milliseconds.toPrecision(2))) : Math.round(milliseconds)} ms`
+		: `${(milliseconds / 1000).toFixed(2)} s`;
 
 /** A bar of `width` characters, `share` of it filled. */
 export const barOf = (share: number, width: number): string => {

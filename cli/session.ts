@@ -1,4 +1,4 @@
-import { createClient, evaluationKeyBytes } from '../runtime/client.ts';
+import { createClient, evaluationKeyBytes, keySlots } from '../runtime/client.ts';
 import type { Sample } from '../runtime/inputs.ts';
 import { evaluateLocally } from '../runtime/local.ts';
 import type { Program, Progress, ProgressListener } from '../runtime/plan.ts';
@@ -24,6 +24,8 @@ export type Session = {
 	readonly timings: () => Timings;
 	/** Bytes of all encrypted inputs and outputs so far. */
 	readonly traffic: () => { readonly uploadBytes: number; readonly downloadBytes: number };
+	/** The most bytes that the server took in the wasm heap so far; undefined where it has none, or it cannot be seen. */
+	readonly peakBytes: () => number | undefined;
 	/** One result for each sample, `batch` samples at a time. */
 	readonly run: (samples: readonly Sample[]) => Promise<readonly Result[]>;
 	readonly close: () => Promise<void>;
@@ -46,7 +48,7 @@ const makeClock = (): Clock => {
 };
 
 const keysOf = ({ client }: Program): Session['keys'] => ({
-	count: client.keys.steps.length + (client.keys.relinearization ? 1 : 0),
+	count: keySlots(client.keys).length,
 	bytes: evaluationKeyBytes(client),
 });
 
@@ -56,6 +58,7 @@ const openLocal = (program: Program, backend: 'clear' | 'simulate', onProgress: 
 		keys: keysOf(program),
 		timings: () => milliseconds,
 		traffic: () => ({ uploadBytes: 0, downloadBytes: 0 }),
+		peakBytes: () => undefined,
 		run: (samples) => timed('evaluateMs', () => evaluateLocally(program, backend, samples, { onProgress })),
 		close: async () => {},
 	};
@@ -93,6 +96,7 @@ const openEncrypted = async (program: Program, onProgress: ProgressListener): Pr
 		keys: keysOf(program),
 		timings: () => milliseconds,
 		traffic: () => ({ uploadBytes, downloadBytes }),
+		peakBytes: () => server.peakBytes(),
 		run: async (samples) => {
 			const results: Result[] = [];
 			for (let first = 0; first < samples.length; first += batch) {

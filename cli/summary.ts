@@ -1,11 +1,33 @@
 import type { Report } from '../compiler/report.ts';
 import { formatBytes, formatNumber, formatTime, table } from './output.ts';
+import {
+	activationHead,
+	activationRows,
+	consideredHead,
+	consideredRows,
+	costHead,
+	costRows,
+	kindText,
+	layerHead,
+	layerRows,
+	tradeoffHead,
+	tradeoffNote,
+	tradeoffRows,
+} from './report/tables.ts';
 
 type Row = readonly [name: string, value: string | number];
 
-/** `{ encryptMs: 12 }` as the row `encrypt  12 ms`. */
-export const timingRows = (timings: Readonly<Record<string, number>>): readonly Row[] =>
-	Object.entries(timings).map(([name, ms]) => [name.replace(/Ms$/, ''), formatTime(ms)]);
+/** `{ encryptMs: 12 }` as the row `encrypt  12 ms`, and the time of the evaluation for each of the samples. */
+export const timingRows = (timings: Readonly<Record<string, number>>, samples: number): readonly Row[] => [
+	...Object.entries(timings).map(([name, ms]): Row => [name.replace(/Ms$/, ''), formatTime(ms)]),
+	['evaluate, each sample', formatTime((timings.evaluateMs ?? 0) / Math.max(1, samples))],
+];
+
+/** What fewer keys cost. */
+const limitRow = ({ unlimited, extraRotations, extraMs }: NonNullable<Report['keys']['limit']>): Row => [
+	'with a key for each step',
+	`${unlimited.count} keys, ${formatBytes(unlimited.bytes)}, ${extraRotations} rotations and ${formatTime(extraMs)} less`,
+];
 
 /** What a person wants to know of a compiled program, in about ten rows. */
 export const summaryRows = (report: Report): readonly Row[] => {
@@ -15,11 +37,13 @@ export const summaryRows = (report: Report): readonly Row[] => {
 		['modulus', `${formatNumber(parameters.logQ)} bits in ${parameters.primes.length} primes`],
 		['security', `${parameters.securityBits} bits`],
 		['slots', parameters.slots],
+		['samples in one ciphertext', parameters.batch],
 		['depth', `${counts.depth} ${counts.depth === 1 ? 'level' : 'levels'}`],
 		['rotations', counts.rotations],
 		['products', `${counts.products}, ${counts.relinearizations} relinearizations`],
 		['plaintext products', counts.plainProducts],
 		['evaluation keys', `${keys.count}, ${formatBytes(keys.bytes)}`],
+		...(keys.limit === undefined ? [] : [limitRow(keys.limit)]),
 		['input and output', `${formatBytes(traffic.uploadBytes)} sent, ${formatBytes(traffic.downloadBytes)} received`],
 		[
 			'accepted inputs',
@@ -27,37 +51,47 @@ export const summaryRows = (report: Report): readonly Row[] => {
 		],
 		['predicted precision', `${formatNumber(predicted.bits)} bits`],
 		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread`],
+		...(parameters.batch > 1
+			? [['predicted time, each sample', formatTime(predicted.evaluateMs / parameters.batch)] as const]
+			: []),
 		['predicted memory', formatBytes(memory.total)],
 	];
 };
 
-export const activationHead = ['activation', 'function', 'degree', 'interval', 'largest error', 'mean error'];
-
-export const activationRows = ({ activations }: Report): readonly (readonly (string | number)[])[] =>
-	activations.map(({ origin, fn, degree, interval, maxError, rmsError }) => [
-		...[origin, fn, degree, `[${interval.map(formatNumber).join(', ')}]`],
-		...[formatNumber(maxError), formatNumber(rmsError)],
-	]);
-
-export const layerHead = ['layer', 'kind', 'layout', 'level', 'rotations', 'plain products', 'bits', 'ms'];
-
-export const layerRows = ({ layers }: Report): readonly (readonly (string | number)[])[] =>
-	layers.map(({ origin, kind, layoutText, level, rotations, plainProducts, bits, milliseconds }) => [
-		...[origin, kind, layoutText, level, rotations, plainProducts, bits, milliseconds],
-	]);
+/** `x [1, 4], y [2]`. */
+export const portsText = (list: readonly { readonly name: string; readonly shape: readonly number[] }[]): string =>
+	list.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
 
 /** The report as text: the summary, a line for each layer, the warnings. */
 export const reportText = (report: Report): string => {
 	const { model } = report;
-	const ports = (list: readonly { readonly name: string; readonly shape: readonly number[] }[]): string =>
-		list.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
 	return [
-		`${model.name}: ${ports(model.inputs)} -> ${ports(model.outputs)}`,
+		`${model.name}: ${portsText(model.inputs)} -> ${portsText(model.outputs)}`,
 		table(summaryRows(report)),
-		...(report.layers.length > 0 ? [table(layerRows(report), layerHead)] : []),
+		report.parameters.why.text.join('\n'),
+		...(report.layers.length > 0 ? [table(layerRows(report), layerHead(report))] : []),
 		...(report.activations.length > 0 ? [table(activationRows(report), activationHead)] : []),
+		...(report.measured === undefined ? [] : [table(costRows(report), costHead(report))]),
+		...(report.tradeoffs === undefined ? [] : [table(tradeoffRows(report.tradeoffs), tradeoffHead), tradeoffNote]),
 		...report.warnings.map((warning) => `Warning: ${warning}`),
 	].join('\n\n');
+};
+
+/** For each layer that the search had a choice for: what it chose, and the runners-up. */
+const consideredTexts = ({ layers }: Report): readonly string[] =>
+	layers
+		.filter(({ considered }) => considered.length > 0)
+		.map(
+			(layer) =>
+				`${layer.origin}: ${kindText(layer)}, ${layer.layoutText}\n${table(consideredRows(layer), consideredHead)}`,
+		);
+
+/** The report with everything that was compared for each layer. */
+export const inspectionText = (report: Report): string => {
+	const ways = consideredTexts(report);
+	return [reportText(report), ...(ways.length > 0 ? ['Kernels and layouts that were compared', ...ways] : [])].join(
+		'\n\n',
+	);
 };
 
 /** The fields of a report that `--json` shows for every command that compiles, by the contract of the command line. */

@@ -31,6 +31,8 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.outputs !== undefined && '--outputs',
 		given.set !== undefined && '--set',
 		given.degree !== undefined && '--degree',
+		given.maxKeys !== undefined && '--max-keys',
+		given.maxKeyBytes !== undefined && '--max-key-bytes',
 		given.plain !== undefined && '--plain',
 	].filter((option) => option !== false);
 

@@ -5,6 +5,7 @@ import { PASSES, runPipeline, type Stages } from './pipeline.ts';
 import { type Report, reportOf } from './report.ts';
 import { evaluate } from './tensor/evaluate.ts';
 import type { Shape } from './tensor/graph.ts';
+import { type Tradeoff, tradeoffsOf } from './tradeoffs.ts';
 
 export type { Program } from '../runtime/plan.ts';
 export { writeBuild } from './codegen/index.ts';
@@ -24,6 +25,8 @@ export type Compiled = {
 	readonly stages: Stages;
 	/** The model itself in float64, activations exact, tail applied: what the encrypted run is compared with. Inputs row-major by name. */
 	readonly clear: (inputs: ReadonlyMap<string, Float64Array>) => ReadonlyMap<string, Tensor>;
+	/** What other objectives would cost, at the price of a search for each. */
+	readonly tradeoffs: () => readonly Tradeoff[];
 };
 
 /**
@@ -39,6 +42,7 @@ export const compile = (model: Uint8Array, options: CompileOptions = {}, context
 		report: reportOf(stages, options),
 		stages,
 		clear: (inputs) => clearRun(stages, inputs),
+		tradeoffs: () => tradeoffsOf(stages, options),
 	};
 };
 
@@ -54,15 +58,16 @@ const clearRun = ({ imported }: Stages, inputs: ReadonlyMap<string, Float64Array
 };
 
 const SECURITIES: readonly number[] = [128, 192, 256];
-const OBJECTIVES: readonly string[] = ['latency', 'upload', 'keys', 'memory'];
+const OBJECTIVES: readonly string[] = ['latency', 'throughput', 'upload', 'keys', 'memory'];
 
 /** What types cannot say, and what callers without types get wrong. */
-const checkOptions = ({ batch, precision, inputRange, security, optimize, degree }: CompileOptions): void => {
+const checkOptions = (options: CompileOptions): void => {
+	const { batch, precision, inputRange, security, optimize, degree, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
 	};
-	if (batch !== undefined)
+	if (batch !== undefined && batch !== 'auto')
 		check(
 			Number.isInteger(Math.log2(batch)) && batch >= 1 && batch <= 16384,
 			`A batch of ${batch} is not a power of two from 1 to 16384.`,
@@ -83,5 +88,10 @@ const checkOptions = ({ batch, precision, inputRange, security, optimize, degree
 			Number.isInteger(degree) && degree >= 2 && degree <= 31,
 			`A degree of ${degree} is not a whole number from 2 to 31.`,
 		);
+	for (const [what, value] of [
+		['evaluation keys', maxKeys],
+		['bytes of evaluation keys', maxKeyBytes],
+	] as const)
+		check(value === undefined || (Number.isSafeInteger(value) && value >= 1), `${value} ${what} cannot be a limit.`);
 	if (issues.length > 0) throw new CompileError(issues);
 };

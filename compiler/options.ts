@@ -3,8 +3,11 @@ import type { ProgressListener, SecurityBits } from '../runtime/plan.ts';
 /** Samples of every input by name: one row-major array per sample, as many for each input. */
 export type Samples = ReadonlyMap<string, readonly Float64Array[]>;
 
-/** What is made cheap when two programs compute the same: `latency` of one evaluation, or what the user pays instead. */
-export type Objective = 'latency' | 'upload' | 'keys' | 'memory';
+/**
+ * What is made cheap when two programs compute the same: `latency` of one evaluation, time per sample of a full one (`throughput`),
+ * or what the user pays instead.
+ */
+export type Objective = 'latency' | 'throughput' | 'upload' | 'keys' | 'memory';
 
 /** Options of `compile`; everything has a default, so that a model alone compiles. */
 export type CompileOptions = {
@@ -14,14 +17,21 @@ export type CompileOptions = {
 	readonly calibrationSource?: string;
 	/** Without calibration: every input element is assumed to lie in [low, high]. Default [-1, 1]. */
 	readonly inputRange?: readonly [low: number, high: number];
-	/** Samples per ciphertext B, a power of two. Default 1. */
-	readonly batch?: number;
+	/**
+	 * Samples per ciphertext B, a power of two; 'auto' takes as many as cost nothing. Default 1, or with `optimize: 'throughput'`
+	 * the number with the least time per sample whose memory fits.
+	 */
+	readonly batch?: number | 'auto';
 	/** Bits of precision asked of the outputs: error <= 2^-precision of the largest output magnitude. Default 10. */
 	readonly precision?: number;
 	/** Default 128. */
 	readonly security?: SecurityBits;
 	/** Default 'latency'. */
 	readonly optimize?: Objective;
+	/** At most so many evaluation keys, relinearisation included: rotations are composed of fewer where that is needed. */
+	readonly maxKeys?: number;
+	/** At most so many bytes of evaluation keys, as sent. */
+	readonly maxKeyBytes?: number;
 	/** Outputs to compute, by name; default all. */
 	readonly outputs?: readonly string[];
 	/** Values of symbolic dimensions by name; a leading symbolic (batch) dimension is 1 by default. */

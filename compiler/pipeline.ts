@@ -1,10 +1,12 @@
 import type { Program } from '../runtime/plan.ts';
+import { type BatchGoal, chooseBatch, type TryAt } from './batch.ts';
 import { type InputKnowledge, withAccepted } from './calibration/accepted.ts';
-import { slotValues } from './calibration/slots.ts';
+import { type ExtremeSamples, extremeSamples, slotValues } from './calibration/slots.ts';
 import { inputValues, samplesOf } from './calibration/values.ts';
-import { estimateMilliseconds } from './ckks/cost.ts';
+import type { Miss } from './ckks/explain.ts';
+import { narrowed } from './ckks/order.ts';
 import type { Solution } from './ckks/parameters.ts';
-import { solveParameters } from './ckks/parameters.ts';
+import { ParameterSolver } from './ckks/parameters.ts';
 import { modulusLimit, RING_DEGREES } from './ckks/security.ts';
 import * as ckks from './ckks/text.ts';
 import { verify as verifyCkks } from './ckks/verify.ts';
@@ -13,17 +15,20 @@ import { programOf } from './codegen/program.ts';
 import * as plan from './codegen/text.ts';
 import { verify as verifyPlan } from './codegen/verify.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
+import { type KeyLimit, withinKeys } from './keys.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
-import { choosePacking, type Packing } from './packing/choose.ts';
+import { choosePacking, newSearch, type Packing } from './packing/choose.ts';
 import { type Lowered, lower } from './packing/lower.ts';
+import type { Search } from './packing/propose.ts';
 import { type Ir, PassRunner } from './pass.ts';
 import { depthOf as slotDepth } from './slots/depths.ts';
 import type { PackedInputs } from './slots/evaluate.ts';
 import * as slots from './slots/text.ts';
 import { verify as verifySlots } from './slots/verify.ts';
-import { depthOf } from './tensor/depth.ts';
+import { depthOf, leastDepthOf } from './tensor/depth.ts';
 import type { CoreKind, Graph } from './tensor/graph.ts';
+import { absorbFactors } from './tensor/passes/absorb-factors.ts';
 import { type Approximated, approximate } from './tensor/passes/approximate.ts';
 import { fuse } from './tensor/passes/fuse.ts';
 import { lowerPolynomials } from './tensor/passes/lower-polynomials.ts';
@@ -39,16 +44,22 @@ export type Stages = {
 	readonly approximated: Approximated;
 	readonly core: Graph<CoreKind>;
 	readonly knowledge: InputKnowledge;
+	/** What packings for other objectives can start from. */
+	readonly search: Search;
 	readonly packing: Packing;
 	readonly lowered: Lowered;
 	readonly solution: Solved;
+	/** Why the next smaller ring degree would not do. */
+	readonly missed: Miss | undefined;
+	/** What a limit on the keys costs, where it made a difference. */
+	readonly keyLimit?: KeyLimit;
 	/** Products on the longest path. */
 	readonly depth: number;
 	readonly program: Program;
 };
 
-/** Parameters, the samples their noise was predicted on, and whether no accepted input can leave the modulus. */
-type Solved = Solution & { readonly samples: readonly PackedInputs[]; readonly guaranteed: boolean };
+/** Parameters, and the samples their noise was predicted on. */
+type Solved = Solution & { readonly samples: readonly PackedInputs[] };
 
 /** Names of the passes, in order. `pack` and `parameters` run again for each ring degree that is tried. */
 export const PASSES = [
@@ -58,8 +69,10 @@ export const PASSES = [
 	'approximate',
 	'lower-polynomials',
 	'fuse-again',
+	'absorb-factors',
 	'pack',
 	'parameters',
+	'limit-keys',
 	'schedule',
 ] as const;
 
@@ -67,6 +80,15 @@ export const PASSES = [
 export const runPipeline = (model: Uint8Array, options: CompileOptions, context: CompileContext): Stages => {
 	const passes = new PassRunner(context, PASSES);
 	const graphs: Ir<Graph> = { verify: verifyTensor, print: tensor.print };
+	const circuits: Ir<Circuits> = {
+		verify: ({ lowered, solution }) => {
+			verifySlots(lowered.circuit);
+			verifyCkks(solution.circuit);
+		},
+		print: ({ lowered }) => slots.print(lowered.circuit),
+	};
+	const packings: Ir<Packed> = of({ verify: verifySlots, print: slots.print }, (p) => p.lowered.circuit);
+	const solutions: Ir<Solved | undefined> = of({ verify: verifyCkks, print: ckks.print }, (s) => s?.circuit);
 
 	const imported = passes.run(
 		'import',
@@ -89,98 +111,134 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	);
 	const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);
 	// Again: shifts and leading factors of the polynomials go into the layers around them.
-	const core = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
+	const merged = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
+	// Last: what is left of averages and scalings become sums, which need no products.
+	const core = passes.run('absorb-factors', () => absorbFactors(merged), graphs);
 	refuseConstants(core);
 	const knowledge = withAccepted(core, values);
+	const extremes = extremeSamples(core, knowledge);
 
-	// Packing needs the number of slots, the number of slots follows from the ring degree, and the smallest ring degree that
-	// holds the modulus is known only at the end: so each is tried, from the smallest.
-	for (const ringDegree of RING_DEGREES) {
-		if (isHopeless(core, ringDegree, options)) continue;
+	// Packing needs the number of slots, the number of slots follows from the ring degree, and whether that holds the modulus is
+	// known only at the end: so ring degrees, and numbers of samples that share the slots, are tried.
+	const misses: Miss[] = [];
+	let last: (Packed & Circuits) | undefined;
+	const tryAt: TryAt<Packed & Circuits> = (ringDegree, batch) => {
+		const hopeless = hopelessAt(core, ringDegree, batch, options);
+		if (hopeless !== undefined) misses.push(hopeless);
+		if (hopeless !== undefined) return undefined;
 		const packed = passes.run(
 			'pack',
-			() => pack(core, ringDegree, options),
-			of({ verify: verifySlots, print: slots.print }, (p) => p.lowered.circuit),
+			() => pack(newSearch(core, ringDegree / 2 / batch), ringDegree, options),
+			packings,
 		);
 		const solution = passes.run(
 			'parameters',
-			() => solve(core, packed.lowered, knowledge, ringDegree, options),
-			of({ verify: verifyCkks, print: ckks.print }, (s) => s?.circuit),
+			() => solve(packed.lowered, knowledge, extremes, ringDegree, options, (miss) => misses.push({ ...miss, batch })),
+			solutions,
 		);
-		if (solution === undefined) continue;
-		const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
-		const program = passes.run('schedule', () => programOf(options.name ?? imported.name, solution.circuit, ends), {
-			verify: verifyPlan,
-			print: plan.print,
-		});
-		return {
-			imported,
-			split: parts,
-			approximated,
-			core,
-			knowledge,
-			...packed,
-			solution,
-			depth: slotDepth(packed.lowered.circuit),
-			program,
-		};
+		if (solution === undefined) return undefined;
+		// After `parameters`: which keys are dear depends on the levels they are used at.
+		const keyed = passes.run(
+			'limit-keys',
+			() => keep(packed, solution, options, (lowered) => solve(lowered, knowledge, extremes, ringDegree, options)),
+			of(circuits, (k) => k),
+		);
+		last = keyed && { ...packed, ...keyed };
+		return last;
+	};
+	const found = chooseBatch(batchGoal(options), tryAt);
+	if (found === undefined) return refuseDepth(core, options);
+	if (found !== last) {
+		// Another was tried after it: what is shown of these passes ends with the one that was chosen.
+		passes.run('pack', () => found, packings);
+		passes.run('parameters', () => found.solution, solutions);
 	}
-	return refuse({
+	const { solution, ...packed } = found;
+	const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
+	const program = passes.run('schedule', () => programOf(options.name ?? imported.name, solution.circuit, ends), {
+		verify: verifyPlan,
+		print: plan.print,
+	});
+	const depth = slotDepth(packed.lowered.circuit);
+	const { ringDegree } = solution.circuit.parameters;
+	const missed = misses.findLast((miss) => miss.ringDegree < ringDegree);
+	return { imported, split: parts, approximated, core, knowledge, ...packed, solution, missed, depth, program };
+};
+
+const batchGoal = ({ batch, optimize }: CompileOptions): BatchGoal => {
+	if (batch === undefined && optimize !== 'throughput') return 1;
+	if (typeof batch === 'number') return batch;
+	return optimize === 'throughput' ? 'throughput' : 'free';
+};
+
+const refuseDepth = (core: Graph<CoreKind>, options: CompileOptions): never =>
+	refuse({
 		code: 'parameters',
 		message: `No ring degree up to ${Math.max(...RING_DEGREES)} holds the ${depthOf(core)} levels of this model at ${options.security ?? 128}-bit security.`,
 		hint: 'Use activations of lower degree (--degree), ask for less precision (--precision), or split the model.',
 	});
+
+type Packed = { readonly search: Search; readonly packing: Packing; readonly lowered: Lowered };
+
+/** Packs for an objective; `search` may have packed for another. */
+export const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
+	const packing = choosePacking(search, ringDegree, options.optimize ?? 'latency');
+	return { search, packing, lowered: lower(search.graph, packing, search.slots) };
 };
 
-const pack = (
-	core: Graph<CoreKind>,
-	ringDegree: number,
+type Circuits = { readonly lowered: Lowered; readonly solution: Solved; readonly keyLimit?: KeyLimit };
+
+/** The packed circuit within the limits on its keys, and parameters for it. */
+const keep = (
+	{ lowered }: Packed,
+	solution: Solved,
 	options: CompileOptions,
-): { packing: Packing; lowered: Lowered } => {
-	const virtual = ringDegree / 2 / (options.batch ?? 1);
-	const packing = choosePacking(core, virtual, options.optimize ?? 'latency');
-	return { packing, lowered: lower(core, packing, virtual) };
+	solveAgain: (lowered: Lowered) => Solved | undefined,
+): Circuits | undefined => {
+	const kept = withinKeys(lowered.circuit, solution, options, (circuit) => solveAgain({ ...lowered, circuit }));
+	if (kept === undefined) return undefined;
+	const { circuit, ...rest } = kept;
+	return { ...rest, lowered: { ...lowered, circuit } };
 };
 
-/**
- * Parameters that hold every accepted input, if they cost little more than those that hold what calibration shows. (Bounds are
- * sums of magnitudes: a linear layer or two cost a few bits, polynomials of high degree more than any modulus has.)
- */
+/** Parameters for the packed circuit, if this ring degree has any. */
 const solve = (
-	core: Graph<CoreKind>,
 	lowered: Lowered,
 	knowledge: InputKnowledge,
+	extremes: ExtremeSamples,
 	ringDegree: number,
 	options: CompileOptions,
+	missed?: (miss: Omit<Miss, 'batch'>) => void,
 ): Solved | undefined => {
-	const { sound, observed, ...values } = slotValues(core, lowered, knowledge);
-	const solved = (magnitudes: Float64Array): Solution | undefined =>
-		solveParameters(lowered.circuit, {
-			ringDegree,
-			security: options.security ?? 128,
-			precision: options.precision ?? DEFAULT_PRECISION,
-			magnitudes,
-			...values,
-		});
-	const sure = solved(sound);
-	const likely = observed === undefined ? sure : solved(observed);
-	const { samples } = values;
-	if (likely === undefined) return sure && { ...sure, samples, guaranteed: true };
-	const time = ({ circuit }: Solution): number => estimateMilliseconds(circuit);
-	return sure !== undefined && time(sure) <= PRICE_OF_CERTAINTY * time(likely)
-		? { ...sure, samples, guaranteed: true }
-		: { ...likely, samples, guaranteed: false };
+	const values = slotValues(lowered, knowledge, extremes);
+	const solver = new ParameterSolver(lowered.circuit, {
+		ringDegree,
+		security: options.security ?? 128,
+		precision: options.precision ?? DEFAULT_PRECISION,
+		batch: ringDegree / 2 / lowered.circuit.slots,
+		...values,
+	});
+	const solution = solver.solve();
+	if (solution !== undefined) return { ...solution, circuit: narrowed(solution.circuit), samples: values.samples };
+	missed?.(solver.miss());
+	return undefined;
 };
-
-/** By how much slower an evaluation may become so that no accepted input can leave the modulus. */
-const PRICE_OF_CERTAINTY = 1.15;
 
 /** Bits of precision relative to the largest output when none are asked for: errors of a thousandth keep decisions. */
 const DEFAULT_PRECISION = 10;
 
-/** Fewer bits than any circuit of this depth can do with, or fewer virtual slots than one. */
-const isHopeless = (core: Graph<CoreKind>, ringDegree: number, options: CompileOptions): boolean =>
-	modulusLimit(ringDegree, options.security ?? 128) < 16 * (depthOf(core) + 2) || ringDegree / 2 < (options.batch ?? 1);
+/** Fewer bits than the squares alone need (affine maps may be composed or be sums), or fewer virtual slots than one. */
+const hopelessAt = (
+	core: Graph<CoreKind>,
+	ringDegree: number,
+	batch: number,
+	options: CompileOptions,
+): Miss | undefined => {
+	const limit = modulusLimit(ringDegree, options.security ?? 128);
+	const miss = { ringDegree, batch, limit, remedies: [] };
+	if (ringDegree / 2 < batch) return { ...miss, cause: 'slots' };
+	return limit < 16 * (leastDepthOf(core) + 2) ? { ...miss, cause: 'depth' } : undefined;
+};
 
 /** Outputs may turn out constant only here: x + (c - x), or a Relu whose operand is never positive. */
 const refuseConstants = ({ nodes, outputs }: Graph<CoreKind>): void => {

@@ -1,35 +1,45 @@
-import { evaluationKeyBytes, inputLength, messageLength, outputLength } from '../runtime/sizes.ts';
+import type { MemoryNeeds } from '../runtime/plan.ts';
+import { inputLength, keySlots, messageLength, outputLength } from '../runtime/sizes.ts';
 import { outputDifferences } from './calibration/outputs.ts';
 import { totalBits } from './ckks/chain.ts';
-import type { CkksCircuit, Kind, Op } from './ckks/circuit.ts';
-import { estimateMilliseconds } from './ckks/cost.ts';
-import { deviations, visitNoise } from './ckks/noise.ts';
-import { largest } from './numeric/vectors.ts';
+import { type Kind, plainProductsOf } from './ckks/circuit.ts';
+import { estimateMilliseconds, estimateSurroundings, type Surroundings } from './ckks/cost.ts';
+import { type Why, whyOf } from './ckks/explain.ts';
+import { totalMemory } from './codegen/memory.ts';
 import type { CompileOptions } from './options.ts';
-import { describe } from './packing/layout.ts';
 import type { Stages } from './pipeline.ts';
-import type { PackedInputs } from './slots/evaluate.ts';
+import { type KeyReport, keysOf } from './report/keys.ts';
+import { type LayerReport, layersOf } from './report/layers.ts';
 import type { Shape } from './tensor/graph.ts';
 import type { ActivationFit } from './tensor/passes/approximate.ts';
+import type { Tradeoff } from './tradeoffs.ts';
 
 type NamedShape = { readonly name: string; readonly shape: Shape };
 
-/** One layer of the model, by the node it comes from. */
-export type LayerReport = {
-	readonly origin: string;
-	/** The families of kernels that compute it, or what else it is. */
-	readonly kind: string;
-	/** Where its result lies, in words. */
-	readonly layoutText: string;
-	readonly rotations: number;
-	readonly plainProducts: number;
-	readonly products: number;
-	/** Level of its result. */
-	readonly level: number;
-	/** Predicted precision of its result: log2(largest value / error bound). */
+/** One sample, encrypted, evaluated a few times and decrypted. Unlike all else in the report, not the same every time. */
+export type Measured = {
+	/** Milliseconds of what is done once: the server set up (the client takes as long), the evaluation keys made and loaded. */
+	readonly setUpMs: number;
+	readonly keygenMs: number;
+	readonly loadKeysMs: number;
+	readonly encryptMs: number;
+	/** The first evaluation, which also encodes the constants, and the fastest of those after it. */
+	readonly firstEvaluateMs: number;
+	readonly evaluateMs: number;
+	/** CPU time of that evaluation, which does not grow when other programs run beside it: what is predicted. */
+	readonly evaluateCpuMs: number;
+	readonly decryptMs: number;
+	/** Of that evaluation, by the node that it comes from; what serves several is its first one's. */
+	readonly layers: readonly { readonly origin: string; readonly milliseconds: number }[];
+	/** The most bytes of the server's wasm heap; null where it cannot be seen. */
+	readonly peakBytes: number | null;
+	/** Bytes as sent. */
+	readonly keyBytes: number;
+	readonly uploadBytes: number;
+	readonly downloadBytes: number;
+	/** Absolute error of the outputs that encryption adds, and the precision that it leaves: log2(magnitude / error), of the worst output. */
+	readonly encryptionError: number;
 	readonly bits: number;
-	/** Predicted time. */
-	readonly milliseconds: number;
 };
 
 /** What was decided and why, as plain JSON: build/report.json. Bytes are bytes, times milliseconds of one thread. */
@@ -51,6 +61,8 @@ export type Report = {
 		readonly batch: number;
 		/** Level of fresh ciphertexts. */
 		readonly level: number;
+		/** What the bits of the modulus are for, what the next smaller ring degree lacks and what would help: numbers, and text. */
+		readonly why: Why;
 	};
 	readonly counts: {
 		readonly rotations: number;
@@ -60,15 +72,9 @@ export type Report = {
 		readonly rescales: number;
 		readonly depth: number;
 	};
-	/** Bytes as sent. */
-	readonly keys: { readonly count: number; readonly bytes: number; readonly steps: readonly number[] };
+	readonly keys: KeyReport;
 	/** What the server holds: keys expanded from what is sent. */
-	readonly memory: {
-		readonly ciphertexts: number;
-		readonly keys: number;
-		readonly constants: number;
-		readonly total: number;
-	};
+	readonly memory: MemoryNeeds & { readonly total: number };
 	/** Bytes of the messages of one evaluation. */
 	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
 	readonly predicted: {
@@ -76,10 +82,13 @@ export type Report = {
 		readonly bits: number;
 		/** Bound of the absolute error against the model itself: of encryption and, on the calibration samples, of approximation. */
 		readonly error: number;
+		/** The part of the error that encryption adds, and the precision that it leaves alone. */
 		readonly encryptionError: number;
+		readonly encryptionBits: number;
 		readonly approximationError: number;
+		/** Each evaluation after the first, and what surrounds it. */
 		readonly evaluateMs: number;
-	};
+	} & Surroundings;
 	readonly layers: readonly LayerReport[];
 	readonly activations: readonly ActivationFit[];
 	/** Part of the calibration samples whose decisions the polynomials keep. */
@@ -90,6 +99,10 @@ export type Report = {
 		readonly guaranteed: boolean;
 		readonly inputs: readonly { readonly name: string; readonly low: number; readonly high: number }[];
 	};
+	/** What one encrypted run took, beside what was predicted; only with `compile --measure`. */
+	readonly measured?: Measured;
+	/** What other objectives would cost; only `compile` and `inspect` compare them. */
+	readonly tradeoffs?: readonly Tradeoff[];
 	readonly warnings: readonly string[];
 };
 
@@ -98,7 +111,6 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const { circuit } = solution;
 	const { parameters } = circuit;
 	const count = (kind: Kind): number => circuit.ops.filter((op) => op.kind === kind).length;
-	const keyCount = program.server.keys.steps.length + (program.server.keys.relinearization ? 1 : 0);
 	const { memory } = program.server;
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
@@ -116,22 +128,23 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			slots: parameters.ringDegree / 2,
 			batch: program.client.batch,
 			level: Math.max(...program.client.inputs.map(({ level }) => level)),
+			why: whyOf(solution.modulus, parameters, stages.missed),
 		},
 		counts: {
 			rotations: count('rotate'),
 			relinearizations: count('relinearize'),
-			plainProducts: count('multiplyPlain'),
+			plainProducts: circuit.ops.reduce((sum, op) => sum + plainProductsOf(op), 0),
 			products: count('multiply'),
 			rescales: count('rescale'),
 			depth: stages.depth,
 		},
-		keys: { count: keyCount, bytes: evaluationKeyBytes(program.client), steps: program.server.keys.steps },
-		memory: { ...memory, total: memory.ciphertexts + memory.keys + memory.constants },
+		keys: keysOf(program.client, stages.keyLimit),
+		memory: { ...memory, total: totalMemory(memory) },
 		traffic: {
 			uploadBytes: trafficOf(program.client.inputs, (level) => inputLength(parameters, level)),
 			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
 		},
-		predicted: { ...predictionOf(stages), evaluateMs: Math.round(estimateMilliseconds(circuit)) },
+		predicted: { ...predictionOf(stages), ...timesOf(stages) },
 		layers: layersOf(stages),
 		activations: approximated.report.activations,
 		agreement: approximated.report.agreement?.decisions,
@@ -145,17 +158,34 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 };
 
 /** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
-const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs'> => {
+const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs' | keyof Surroundings> => {
 	const approximation = outputDifferences(stages.split.body, stages.core, stages.knowledge.samples);
 	const outputs = stages.program.client.outputs.map(({ name, predictedError, magnitude }) => {
 		const error = predictedError + (approximation.get(name) ?? 0);
-		return { error, bits: Math.log2(Math.max(magnitude, error) / error) };
+		const bitsOf = (e: number): number => Math.log2(Math.max(magnitude, e) / e);
+		return { error, bits: bitsOf(error), encryptionBits: bitsOf(predictedError) };
 	});
 	return {
 		bits: rounded(Math.min(...outputs.map(({ bits }) => bits))),
 		error: Math.max(...outputs.map(({ error }) => error)),
 		encryptionError: Math.max(...stages.program.client.outputs.map(({ predictedError }) => predictedError)),
+		encryptionBits: rounded(Math.min(...outputs.map(({ encryptionBits }) => encryptionBits))),
 		approximationError: Math.max(0, ...approximation.values()),
+	};
+};
+
+/** Predicted milliseconds, rounded to three digits. */
+const timesOf = ({ solution: { circuit }, program }: Stages): Surroundings & { readonly evaluateMs: number } => {
+	const around = estimateSurroundings(circuit, keySlots(program.client.keys).length);
+	const rough = (ms: number): number => Number(ms.toPrecision(3));
+	return {
+		evaluateMs: rough(estimateMilliseconds(circuit)),
+		setUpMs: rough(around.setUpMs),
+		keygenMs: rough(around.keygenMs),
+		loadKeysMs: rough(around.loadKeysMs),
+		encryptMs: rough(around.encryptMs),
+		firstEvaluateMs: rough(around.firstEvaluateMs),
+		decryptMs: rough(around.decryptMs),
 	};
 };
 
@@ -170,50 +200,3 @@ const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
 	knowledge.source === 'calibration'
 		? []
 		: ['There is no calibration: input ranges are assumed, and scales hold the worst case within them.'];
-
-/** Layers in the order of their results; what one node became (several affine maps of a polynomial, say) is one layer. */
-const layersOf = (stages: Stages): readonly LayerReport[] => {
-	const { core, packing, solution } = stages;
-	const { circuit } = solution;
-	const precisions = precisionsOf(circuit, solution.samples[0] ?? new Map());
-	const origins = [...new Set(core.nodes.map(({ origin }) => origin))];
-	return origins.flatMap((origin) => {
-		const nodes = core.nodes.flatMap((node, id) =>
-			node.origin === origin ? [{ node, choice: packing.choices[id] }] : [],
-		);
-		const families = nodes.flatMap(({ node, choice }) => (choice?.kind === 'map' ? [choice.map.family] : [node.kind]));
-		const last = nodes[nodes.length - 1]?.choice;
-		const ops = circuit.ops.map((op, id) => ({ op, id })).filter(({ op }) => op.origin === origin);
-		const result = ops[ops.length - 1];
-		if (last === undefined || result === undefined) return [];
-		const count = (kind: Kind): number => ops.filter(({ op }) => op.kind === kind).length;
-		return [
-			{
-				origin,
-				kind: [...new Set(families)].join(', '),
-				layoutText: describe(last.layout),
-				rotations: count('rotate'),
-				plainProducts: count('multiplyPlain'),
-				products: count('multiply'),
-				level: result.op.level,
-				bits: rounded(precisions[result.id] ?? 0),
-				milliseconds: Number(estimateMilliseconds(partOf(circuit, ops)).toFixed(1)),
-			},
-		];
-	});
-};
-
-const partOf = (circuit: CkksCircuit, ops: readonly { readonly op: Op }[]): CkksCircuit => ({
-	...circuit,
-	ops: ops.map(({ op }) => op),
-});
-
-/** log2(largest value / error bound) of every value; 0 where the sample is all zero. */
-const precisionsOf = (circuit: CkksCircuit, sample: PackedInputs): readonly number[] => {
-	const precisions: number[] = [];
-	visitNoise(circuit, sample, (_, value, variance) => {
-		const [most, error] = [largest(value), deviations(value.length) * Math.sqrt(largest(variance))];
-		precisions.push(most === 0 ? 0 : Math.log2(most / error));
-	});
-	return precisions;
-};

@@ -7,6 +7,8 @@ export interface Backend<Ciphertext, Plaintext> {
 	readonly name: 'clear' | 'simulate' | 'seal';
 	/** Values of n = ringDegree / 2 real slots at an exact scale, for use with ciphertexts of `level`. */
 	encode(values: Float64Array, level: number, scale: number): Plaintext;
+	/** One number in every slot: a constant polynomial, far cheaper than a vector. */
+	encodeNumber(value: number, level: number, scale: number): Plaintext;
 	add(a: Ciphertext, b: Ciphertext): Ciphertext;
 	subtract(a: Ciphertext, b: Ciphertext): Ciphertext;
 	negate(a: Ciphertext): Ciphertext;

@@ -16,7 +16,7 @@ export type { Sample } from './inputs.ts';
 export type { RunOptions } from './pace.ts';
 export type { ClientProgram, Progress } from './plan.ts';
 export type { OutputTensor, Result } from './results.ts';
-export { evaluationKeyBytes } from './sizes.ts';
+export { evaluationKeyBytes, keySlots } from './sizes.ts';
 
 export type ClientOptions = RunOptions &
 	LoadOptions & {

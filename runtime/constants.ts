@@ -21,29 +21,37 @@ export const readConstants = (program: ServerProgram, bytes: Uint8Array): Float6
 	if (bytes.length % 8 !== 0) refuse('are cut off');
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 	const constants = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
-	const end = program.constants.reduce((most, { offset }) => Math.max(most, offset + virtualSlots(program)), 0);
+	const end = endOf(program);
 	if (constants.length < end) refuse(`hold ${constants.length} numbers where the program uses ${end}`);
 	if (!constants.every(Number.isFinite)) refuse('hold numbers that are not finite');
 	return constants;
 };
 
+/** The words after the last one that the program reads. */
+const endOf = (program: ServerProgram): number => {
+	const size = virtualSlots(program);
+	const vectors = program.constants.reduce((most, { offset }) => Math.max(most, offset + size), 0);
+	return program.instructions.reduce(
+		(most, step) => (step.op === 'combine' ? Math.max(most, step.offset + step.terms.length) : most),
+		vectors,
+	);
+};
+
+type Encoder<Plaintext> = Pick<Backend<unknown, Plaintext>, 'encode' | 'encodeNumber' | 'disposePlain'>;
+
 /**
- * The encoded constants of a program. With `cache`, each is encoded once, at its first use, and kept until `dispose`;
- * without, it is encoded at every use and released after it: slower, in the memory of one plaintext.
+ * The encoded constants of a program. With `cache`, each vector is encoded once, at its first use, and kept until `dispose`;
+ * without, it is encoded at every use and released after it: slower, in the memory of one plaintext. Numbers, which is what
+ * vectors of one virtual slot are too, are never kept: there may be 100,000, and encoding one costs next to nothing.
  */
 export class Constants<Plaintext> {
 	readonly #program: ServerProgram;
 	readonly #values: Float64Array;
-	readonly #backend: Pick<Backend<unknown, Plaintext>, 'encode' | 'disposePlain'>;
+	readonly #backend: Encoder<Plaintext>;
 	readonly #cache: Map<number, Plaintext> | undefined;
 
 	/** Throws RefusedError 'program' when the values do not hold every constant. */
-	constructor(
-		program: ServerProgram,
-		values: Float64Array,
-		backend: Pick<Backend<unknown, Plaintext>, 'encode' | 'disposePlain'>,
-		cache: boolean,
-	) {
+	constructor(program: ServerProgram, values: Float64Array, backend: Encoder<Plaintext>, cache: boolean) {
 		const size = virtualSlots(program);
 		for (const { offset } of program.constants)
 			if (!Number.isInteger(offset) || offset < 0 || offset + size > values.length)
@@ -55,7 +63,7 @@ export class Constants<Plaintext> {
 		this.#program = program;
 		this.#values = values;
 		this.#backend = backend;
-		this.#cache = cache ? new Map() : undefined;
+		this.#cache = cache && size > 1 ? new Map() : undefined;
 	}
 
 	/** The plaintext of a constant, to be given back with `release`. */
@@ -64,10 +72,23 @@ export class Constants<Plaintext> {
 		if (known !== undefined) return known;
 		const spec = this.#program.constants[index];
 		if (spec === undefined) throw new RefusedError('program', `there is no constant ${index}`);
-		const values = this.#values.subarray(spec.offset, spec.offset + virtualSlots(this.#program));
+		const size = virtualSlots(this.#program);
+		if (size === 1) return this.takeNumber(spec.offset, spec.level, spec.scale);
+		const values = this.#values.subarray(spec.offset, spec.offset + size);
 		const plain = this.#backend.encode(interleave(values, this.#program.batch), spec.level, spec.scale);
 		this.#cache?.set(index, plain);
 		return plain;
+	}
+
+	/** The plaintext of one word of the constants, to be given back with `releaseNumber`. */
+	takeNumber(word: number, level: number, scale: number): Plaintext {
+		const value = this.#values[word];
+		if (value === undefined) throw new RefusedError('program', `there is no word ${word} of constants`);
+		return this.#backend.encodeNumber(value, level, scale);
+	}
+
+	releaseNumber(plain: Plaintext): void {
+		this.#backend.disposePlain(plain);
 	}
 
 	release(plain: Plaintext): void {

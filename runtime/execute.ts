@@ -13,6 +13,11 @@ export type Ports<Ciphertext> = {
 	readonly store: (output: number, part: number, ciphertext: Ciphertext) => void;
 };
 
+export type EvaluateOptions = RunOptions & {
+	/** Told of each instruction, after it, how long it took. */
+	readonly onInstruction?: (index: number, milliseconds: number) => void;
+};
+
 const writeOf = (instruction: Instruction): number | undefined =>
 	instruction.op === 'output' ? undefined : instruction.to;
 
@@ -50,15 +55,18 @@ export class Executor<Ciphertext, Plaintext> {
 	}
 
 	/** Runs everything, giving way to the event loop every 50 ms. Throws RefusedError 'aborted' soon after the signal. */
-	async run(ports: Ports<Ciphertext>, { onProgress, signal }: RunOptions = {}): Promise<void> {
+	async run(ports: Ports<Ciphertext>, { onProgress, signal, onInstruction }: EvaluateOptions = {}): Promise<void> {
 		const registers: (Ciphertext | undefined)[] = [];
 		const total = this.#program.instructions.length;
 		const pacer = new Pacer('evaluate', total, { onProgress, signal });
 		try {
 			for (let i = 0; i < total; i++) {
-				checkAborted(signal);
-				this.#step(i, registers, ports);
-				if (pacer.due()) await pacer.pause(i + 1);
+				const start = performance.now();
+				for (const _ of this.#step(i, registers, ports)) {
+					checkAborted(signal);
+					if (pacer.due()) await pacer.pause(i);
+				}
+				onInstruction?.(i, performance.now() - start);
 			}
 			pacer.finish();
 		} finally {
@@ -70,19 +78,24 @@ export class Executor<Ciphertext, Plaintext> {
 	runSync(ports: Ports<Ciphertext>): void {
 		const registers: (Ciphertext | undefined)[] = [];
 		try {
-			for (let i = 0; i < this.#program.instructions.length; i++) this.#step(i, registers, ports);
+			for (let i = 0; i < this.#program.instructions.length; i++) for (const _ of this.#step(i, registers, ports));
 		} finally {
 			this.#clear(registers);
 		}
 	}
 
-	#step(index: number, registers: (Ciphertext | undefined)[], ports: Ports<Ciphertext>): void {
+	/** One instruction; it may be left, for a while or for good, wherever it yields. */
+	*#step(index: number, registers: (Ciphertext | undefined)[], ports: Ports<Ciphertext>): Generator<undefined> {
+		yield;
 		const instruction = this.#program.instructions[index] as Instruction;
 		try {
 			if (instruction.op === 'output')
 				ports.store(instruction.output, instruction.part, read(registers, instruction.a));
 			else {
-				const result = this.#compute(instruction, registers, ports);
+				const result =
+					instruction.op === 'combine'
+						? yield* this.#combine(instruction, registers)
+						: this.#compute(instruction, registers, ports);
 				this.#drop(registers, instruction.to);
 				registers[instruction.to] = result;
 			}
@@ -94,7 +107,7 @@ export class Executor<Ciphertext, Plaintext> {
 	}
 
 	#compute(
-		instruction: Exclude<Instruction, { op: 'output' }>,
+		instruction: Exclude<Instruction, { op: 'output' | 'combine' }>,
 		registers: readonly (Ciphertext | undefined)[],
 		ports: Ports<Ciphertext>,
 	): Ciphertext {
@@ -122,6 +135,47 @@ export class Executor<Ciphertext, Plaintext> {
 				return this.#withConstant(instruction.constant, (plain) => backend.addPlain(a, plain));
 			case 'multiplyPlain':
 				return this.#withConstant(instruction.constant, (plain) => backend.multiplyPlain(a, plain));
+		}
+	}
+
+	/** sum_k c_k terms[k], a term at a time; yields after each. */
+	*#combine(
+		{ terms, offset, level, scale }: Extract<Instruction, { op: 'combine' }>,
+		registers: readonly (Ciphertext | undefined)[],
+	): Generator<undefined, Ciphertext> {
+		let sum: Ciphertext | undefined;
+		let complete = false;
+		try {
+			for (const [k, register] of terms.entries()) {
+				const product = this.#timesNumber(read(registers, register), offset + k, level, scale);
+				sum = sum === undefined ? product : this.#sumOf(sum, product);
+				yield;
+			}
+			complete = true;
+		} finally {
+			if (!complete && sum !== undefined) this.#backend.dispose(sum);
+		}
+		if (sum === undefined) throw new RefusedError('program', 'a combination has no terms', 'Compile the model again.');
+		return sum;
+	}
+
+	#timesNumber(a: Ciphertext, word: number, level: number, scale: number): Ciphertext {
+		const plain = this.#constants.takeNumber(word, level, scale);
+		try {
+			return this.#backend.multiplyPlain(a, plain);
+		} finally {
+			this.#constants.releaseNumber(plain);
+		}
+	}
+
+	/** a + b in place of both; a stays when that fails. */
+	#sumOf(a: Ciphertext, b: Ciphertext): Ciphertext {
+		try {
+			const sum = this.#backend.add(a, b);
+			this.#backend.dispose(a);
+			return sum;
+		} finally {
+			this.#backend.dispose(b);
 		}
 	}
 

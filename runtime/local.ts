@@ -13,6 +13,9 @@ export type LocalOptions = RunOptions & {
 	readonly seed?: number;
 };
 
+/** Bytes of constants that are kept; beyond, each is written out when it is used. */
+const MOST_CACHED = 2 ** 29;
+
 /** A program with both halves in one place and nothing encrypted; constants are encoded once. */
 export class LocalEvaluator {
 	readonly #program: Program;
@@ -24,7 +27,8 @@ export class LocalEvaluator {
 		this.#program = program;
 		this.#backend =
 			backend === 'clear' ? new ClearBackend(parameters, keys) : new SimulateBackend(parameters, keys, seed);
-		const constants = new Constants(program.server, program.constants, this.#backend, true);
+		const encoded = 4 * parameters.ringDegree * program.server.constants.length;
+		const constants = new Constants(program.server, program.constants, this.#backend, encoded <= MOST_CACHED);
 		this.#executor = new Executor(program.server, constants, this.#backend);
 	}
 

@@ -25,6 +25,13 @@ export const secretNorm = (ringDegree: number): number => (2 * ringDegree) / 3;
  */
 export const encodingVariance = (ringDegree: number): number => ringDegree / 12;
 
+/**
+ * What stands for a number that is encoded as a constant polynomial: the nearest multiple of 1 / scale other than zero (a
+ * product with zero would be transparent). Every slot has the same error, half a unit at most, or one below half a unit.
+ */
+export const encodedNumber = (value: number, scale: number): number =>
+	(Math.round(value * scale) || Math.sign(value)) / scale;
+
 /** Fresh encryption under the secret key, with the rounding of its encoding: N/2 sigma^2 + N/12. */
 export const encryptionVariance = (ringDegree: number): number =>
 	(ringDegree / 2) * ERROR_VARIANCE + encodingVariance(ringDegree);

@@ -8,7 +8,7 @@
  * slot t of sample b is real slot t * batch + b. Steps of rotations are in real slots, left positive: result[t] = x[t + steps].
  * `level` is the index of the last prime left: a ciphertext at level l is modulo primes[0..l].
  */
-export const PLAN_FORMAT = 'onnx-seal plan 1';
+export const PLAN_FORMAT = 'onnx-seal plan 2';
 
 export type SecurityBits = 128 | 192 | 256;
 
@@ -67,8 +67,12 @@ export type OutputPacking = {
 	readonly magnitude: number;
 };
 
-/** The evaluation keys a program needs, and nothing more. Steps are in real slots, ascending. */
-export type KeyNeeds = { readonly relinearization: boolean; readonly steps: readonly number[] };
+/**
+ * The evaluation keys a program needs, and nothing more: the rotations in real slots, ascending, and for each key the highest
+ * level of a ciphertext that it is used on. It serves the levels below as well, and none above. No `relinearization`: no such key.
+ */
+export type KeyNeeds = { readonly relinearization?: number; readonly steps: readonly KeyStep[] };
+export type KeyStep = { readonly step: number; readonly level: number };
 
 export type ClientProgram = {
 	readonly format: typeof PLAN_FORMAT;
@@ -88,20 +92,44 @@ export type Instruction =
 	| { readonly op: 'add' | 'subtract' | 'multiply'; readonly to: number; readonly a: number; readonly b: number }
 	| { readonly op: 'negate' | 'relinearize' | 'rescale'; readonly to: number; readonly a: number }
 	| { readonly op: 'addPlain' | 'multiplyPlain'; readonly to: number; readonly a: number; readonly constant: number }
+	/** sum_k c_k terms[k]: the number c_k is word offset + k of the constants, encoded at `level`, which terms have, and `scale`. */
+	| {
+			readonly op: 'combine';
+			readonly to: number;
+			readonly terms: readonly number[];
+			readonly offset: number;
+			readonly level: number;
+			readonly scale: number;
+	  }
 	| { readonly op: 'rotate'; readonly to: number; readonly a: number; readonly steps: number }
 	| { readonly op: 'modSwitch'; readonly to: number; readonly a: number; readonly level: number };
 
 /** The registers that an instruction reads, each once. */
 export const registersRead = (step: Instruction): readonly number[] => {
 	if (step.op === 'input') return [];
+	if (step.op === 'combine') return step.terms;
 	return 'b' in step && step.b !== step.a ? [step.a, step.b] : [step.a];
 };
 
 /** A plaintext: v virtual slots at float64 word `offset` of the constants, to be encoded at `level` and `scale`. */
 export type ConstantSpec = { readonly offset: number; readonly level: number; readonly scale: number };
 
-/** Peak bytes of an evaluation, as predicted by the compiler for the seal backend. */
-export type MemoryNeeds = { readonly ciphertexts: number; readonly keys: number; readonly constants: number };
+/** A wasm heap ends at 4 GB; predictions are a few per cent off, and what crosses the wire is in it for a moment. */
+export const MOST_MEMORY = 3.75 * 2 ** 30;
+
+/** Bytes of the server's wasm heap with the seal backend, as predicted by the compiler: together, the most it ever takes. */
+export type MemoryNeeds = {
+	/** The module, and what SEAL computes once from the parameters. */
+	readonly context: number;
+	/** One set of evaluation keys. */
+	readonly keys: number;
+	/** All constants, encoded. */
+	readonly constants: number;
+	/** The ciphertexts that are alive at once. */
+	readonly ciphertexts: number;
+	/** What single operations hold while they compute. */
+	readonly temporaries: number;
+};
 
 /** A fresh or final ciphertext as the server expects or returns it. */
 export type Port = { readonly name: string; readonly parts: number; readonly level: number; readonly scale: number };

@@ -34,8 +34,9 @@ export class Rules {
 	readonly slots: number;
 	readonly #primes: readonly number[];
 	readonly #bits: readonly number[];
-	readonly #relinearization: boolean;
-	readonly #steps: ReadonlySet<number>;
+	/** The highest level of ciphertexts that each key serves; -1 without one. */
+	readonly #relinearization: number;
+	readonly #steps: ReadonlyMap<number, number>;
 
 	constructor({ ringDegree, primes }: CkksParameters, keys: KeyNeeds) {
 		this.slots = ringDegree / 2;
@@ -45,19 +46,21 @@ export class Rules {
 			bits += Math.log2(prime);
 			return bits;
 		});
-		this.#relinearization = keys.relinearization;
-		this.#steps = new Set(keys.steps.map((step) => normalizeSteps(step, this.slots)));
+		this.#relinearization = keys.relinearization ?? -1;
+		this.#steps = new Map(keys.steps.map(({ step, level }) => [normalizeSteps(step, this.slots), level]));
 	}
 
 	/** Levels exist, the scale is positive and below the modulus, and values times scale do not wrap around it. */
 	encode(values: Float64Array, level: number, scale: number): PlainShape {
 		if (values.length !== this.slots) misuse(`${values.length} values given to ${this.slots} slots`);
 		this.#scale(level, scale);
-		const mean = meanMagnitude(values);
-		if (!Number.isFinite(mean)) misuse('values to encode are not finite');
-		if (!this.fits(mean, { level, scale }))
-			misuse(`values of mean magnitude ${mean} at scale ${scale} exceed the modulus of level ${level}`);
-		return { level, scale, zero: mean === 0 };
+		return this.#encoded(meanMagnitude(values), level, scale);
+	}
+
+	/** The same for one number in every slot. */
+	encodeNumber(value: number, level: number, scale: number): PlainShape {
+		this.#scale(level, scale);
+		return this.#encoded(Math.abs(value), level, scale);
 	}
 
 	/** Is magnitude * scale < Q_level / 2? Never for NaN. In bits, since a modulus may exceed the range of float64. */
@@ -104,7 +107,7 @@ export class Rules {
 
 	relinearize(a: Shape): Shape {
 		if (a.size !== 3) misuse('only a product of size 3 is relinearized');
-		if (!this.#relinearization) misuse('the program declares no relinearization key');
+		this.#served('relinearization', a, this.#relinearization);
 		return { level: a.level, scale: a.scale, size: 2 };
 	}
 
@@ -126,8 +129,21 @@ export class Rules {
 		if (a.size !== 2) misuse('a product of size 3 must be relinearized before it is rotated');
 		const normal = normalizeSteps(steps, this.slots);
 		if (normal === 0 || !Number.isInteger(normal)) misuse(`cannot rotate by ${steps} steps`);
-		if (!this.#steps.has(normal)) misuse(`the program declares no key for a rotation by ${steps}`);
+		this.#served(`a rotation by ${steps}`, a, this.#steps.get(normal) ?? -1);
 		return normal;
+	}
+
+	/** Above its level a key has no digits: SEAL would switch with zeros and return nonsense. */
+	#served(what: string, { level }: Shape, highest: number): void {
+		if (highest < 0) misuse(`the program declares no key for ${what}`);
+		if (level > highest) misuse(`the key for ${what} serves levels up to ${highest}, not ${level}`);
+	}
+
+	#encoded(mean: number, level: number, scale: number): PlainShape {
+		if (!Number.isFinite(mean)) misuse('values to encode are not finite');
+		if (!this.fits(mean, { level, scale }))
+			misuse(`values of mean magnitude ${mean} at scale ${scale} exceed the modulus of level ${level}`);
+		return { level, scale, zero: mean === 0 };
 	}
 
 	#product(what: string, a: Shape, b: { readonly level: number; readonly scale: number }, size: 2 | 3): Shape {

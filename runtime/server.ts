@@ -1,7 +1,7 @@
 import { SealBackend } from './backends/seal.ts';
 import { Constants } from './constants.ts';
 import { RefusedError } from './errors.ts';
-import { Executor } from './execute.ts';
+import { type EvaluateOptions, Executor } from './execute.ts';
 import { defaultMemoryLimit, planMemory } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
@@ -68,6 +68,8 @@ export class Server {
 	readonly #keySets = new Map<string, EvaluationKeys>();
 	#constants: Constants<SealPlaintext>;
 	#cached: boolean;
+	/** Were all constants encoded at once? SEAL keeps the memory that they took. */
+	#held = false;
 	#last: Promise<unknown> = Promise.resolve();
 
 	constructor(program: ServerProgram, constants: Float64Array, context: SealContext, memoryLimit: number) {
@@ -105,7 +107,7 @@ export class Server {
 					`the evaluation keys of the key set ${name} are loaded already`,
 					'Drop them with dropKeys first, if whoever sends these may do so.',
 				);
-			const { cacheConstants } = planMemory(this.program, this.#memoryLimit, this.#keySets.size + 1);
+			const { cacheConstants } = planMemory(this.program, this.#memoryLimit, this.#keySets.size + 1, this.#held);
 			const cachedBefore = this.#cached;
 			this.#cacheConstants(cacheConstants);
 			try {
@@ -118,6 +120,11 @@ export class Server {
 		});
 	}
 
+	/** Bytes of the wasm heap that the server took at most until now, where that can be seen. */
+	peakBytes(): number | undefined {
+		return this.#context.module.peakBytes();
+	}
+
 	/** Forgets a key set. */
 	dropKeys(keySet: string): Promise<void> {
 		return this.#exclusive({}, async () => this.#drop(keySet));
@@ -127,11 +134,12 @@ export class Server {
 	 * The message with the encrypted outputs for a message with encrypted inputs. Throws RefusedError 'message' for bytes
 	 * that are no inputs of this program, 'keys' when the keys of their key set are not loaded.
 	 */
-	evaluate(message: Uint8Array, options: RunOptions = {}): Promise<Uint8Array> {
+	evaluate(message: Uint8Array, options: EvaluateOptions = {}): Promise<Uint8Array> {
 		return this.#exclusive(options, async () => {
 			const inputs = await this.#readInputs(message);
 			const { program } = this;
 			const backend = new SealBackend(this.#context, this.#keysOf(inputs.keySet));
+			this.#held ||= this.#cached;
 			const parts = partsOf(inputs, program.inputs);
 			const outputs: Uint8Array[][] = program.outputs.map(() => []);
 			await new Executor(program, this.#constants, backend).run(
@@ -213,6 +221,7 @@ export class Server {
 	#makeConstants(): Constants<SealPlaintext> {
 		const encoder = {
 			encode: (values: Float64Array, level: number, scale: number) => this.#context.encode(values, level, scale),
+			encodeNumber: (value: number, level: number, scale: number) => this.#context.encodeNumber(value, level, scale),
 			disposePlain: ({ object }: SealPlaintext) => release(object),
 		};
 		return new Constants(this.program, this.#values, encoder, this.#cached);

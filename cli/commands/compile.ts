@@ -2,31 +2,37 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { writeBuild } from '../../compiler/codegen/index.ts';
 import { writeFiles } from '../buildDir.ts';
-import { compileModel, readModel } from '../model.ts';
+import { measuredReport } from '../measure.ts';
+import { comparedReport, compileModel, readModel } from '../model.ts';
 import { addCompileOptions, addOutputOptions, type CompileArguments } from '../options.ts';
 import { formatTime, makeOutput } from '../output.ts';
 import { reportHtml } from '../reportHtml.ts';
 import { reportJson, reportText } from '../summary.ts';
 
-type Arguments = CompileArguments & { readonly output: string };
+type Arguments = CompileArguments & { readonly output: string; readonly measure?: boolean };
 
-const compileTo = (path: string, given: Arguments): void => {
+const compileTo = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
 	const { compiled, compileMs } = compileModel(readModel(path), given, output);
-	const files = new Map(writeBuild(compiled)).set('report.html', reportHtml(compiled.report));
+	const { program, stages } = compiled;
+	const compared = comparedReport(compiled);
+	const report = given.measure ? await measuredReport(compiled, compared, output.progress) : compared;
+	output.settle();
+	const page = reportHtml(report, stages.solution.circuit);
+	const files = new Map(writeBuild({ program, report })).set('report.html', page);
 	writeFiles(given.output, files);
-	for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
+	for (const warning of report.warnings) output.note(`Warning: ${warning}`);
 	output.result(
 		{
 			directory: given.output,
 			files: [...files.keys()],
-			model: compiled.report.model,
-			...reportJson(compiled.report),
+			model: report.model,
+			...reportJson(report),
 			timings: { compileMs },
 		},
 		() =>
 			[
-				reportText({ ...compiled.report, warnings: [] }),
+				reportText({ ...report, warnings: [] }),
 				`Compiled in ${formatTime(compileMs)}. The client is in ${join(given.output, 'client')}, the server in ${join(given.output, 'server')}; ${join(given.output, 'report.html')} shows what was decided.`,
 			].join('\n\n'),
 	);
@@ -38,6 +44,7 @@ export const addCompile = (program: Command): void => {
 		.description('compile a model into a client and a server')
 		.argument('<model.onnx>')
 		.option('-o, --output <dir>', 'where to write them', 'build')
+		.option('--measure', 'also encrypt and evaluate one sample; the report shows what it took')
 		.action(compileTo);
 	addOutputOptions(addCompileOptions(command));
 };

@@ -14,7 +14,7 @@ import {
 	repeated,
 	wholeNumber,
 } from '../options.ts';
-import { formatNumber, formatTime, makeOutput, type Output, table } from '../output.ts';
+import { formatNumber, makeOutput, type Output, table } from '../output.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows, timingRows } from '../summary.ts';
 import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
@@ -117,10 +117,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 			[
 				table(comparisonRows(comparison)),
 				table(summaryRows(report)),
-				table([
-					...timingRows(timings),
-					['evaluate, each sample', formatTime(timings.evaluateMs / Math.max(1, samples.length))],
-				]),
+				table(timingRows(timings, samples.length)),
 				...warningsOf(report)
 					.filter((warning) => !report.warnings.includes(warning))
 					.map((warning) => `Warning: ${warning}`),

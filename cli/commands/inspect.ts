@@ -4,56 +4,64 @@ import { passNames } from '../../compiler/index.ts';
 import type { Report } from '../../compiler/report.ts';
 import { isFolder, readReport } from '../buildDir.ts';
 import { UsageError } from '../errors.ts';
-import { compileModel, readModel } from '../model.ts';
+import { comparedReport, compileModel, readModel } from '../model.ts';
 import { addCompileOptions, addOutputOptions, type CompileArguments } from '../options.ts';
-import { makeOutput } from '../output.ts';
-import { reportText } from '../summary.ts';
+import { makeOutput, type Output } from '../output.ts';
+import { inspectionText } from '../summary.ts';
 
 type Arguments = CompileArguments & { readonly after?: string };
 type Stage = { readonly pass: string; readonly text: string };
 
+/** In place of a pass: the program after each of them. */
+const ALL = 'all';
+
 const pass = (name: string): string => {
-	if (!passNames().includes(name)) throw new InvalidArgumentError(`The passes are ${passNames().join(', ')}.`);
+	if (name !== ALL && !passNames().includes(name))
+		throw new InvalidArgumentError(`The passes are ${passNames().join(', ')}; "${ALL}" shows every one.`);
 	return name;
 };
 
-/** The text of the program after each pass that `wanted` names; what was seen before an error is kept. */
-const stagesOf = (path: string, given: Arguments): readonly Stage[] => {
+/** The text of the program after the pass, or after each. */
+const stagesOf = (path: string, given: Arguments, output: Output): readonly Stage[] => {
 	const stages: Stage[] = [];
-	compileModel(readModel(path), given, makeOutput(given), {
+	compileModel(readModel(path), given, output, {
 		observe: (event) => {
-			if (given.after === undefined || event.pass === given.after)
-				stages.push({ pass: event.pass, text: event.text() });
+			if (given.after === ALL || event.pass === given.after) stages.push({ pass: event.pass, text: event.text() });
 		},
 	});
 	return stages;
 };
 
-const inspect = (path: string, given: Arguments): void => {
-	const output = makeOutput(given);
-	if (isFolder(path)) {
-		if (given.after !== undefined)
-			throw new UsageError(`${path} is compiled already and has no passes to show; give the model`);
-		const report = readReport(path) as Report;
-		output.result(report, () => reportText(report));
-		return;
-	}
-	const stages = stagesOf(path, given);
-	if (given.after !== undefined && stages.length === 0)
+const inspectPasses = (path: string, given: Arguments, output: Output): void => {
+	if (isFolder(path)) throw new UsageError(`${path} is compiled already and has no passes to show; give the model`);
+	const stages = stagesOf(path, given, output);
+	if (stages.length === 0)
 		refuse({ code: 'option', message: `The pass "${given.after}" does not run for this model.` });
 	output.result({ stages }, () =>
-		given.after === undefined
+		given.after === ALL
 			? stages.map(({ pass: name, text }) => `== after ${name}\n${text}`).join('\n\n')
 			: stages.map(({ text }) => text).join('\n'),
 	);
 };
 
+const inspect = (path: string, given: Arguments): void => {
+	const output = makeOutput(given);
+	if (given.after !== undefined) {
+		inspectPasses(path, given, output);
+		return;
+	}
+	const report = isFolder(path)
+		? (readReport(path) as Report)
+		: comparedReport(compileModel(readModel(path), given, output).compiled);
+	output.result(report, () => inspectionText(report));
+};
+
 export const addInspect = (program: Command): void => {
 	const command = program
 		.command('inspect')
-		.description('show the program after each pass, or the report of a build')
+		.description('show what was decided for a model or a build and why, or the program after a pass')
 		.argument('<model.onnx | build dir>')
-		.option('--after <pass>', 'only after this pass', pass)
+		.option('--after <pass>', `the program after this pass, or after each ("${ALL}")`, pass)
 		.action(inspect);
 	addOutputOptions(addCompileOptions(command));
 };

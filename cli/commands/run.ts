@@ -11,7 +11,7 @@ import {
 	type EvaluationArguments,
 	repeated,
 } from '../options.ts';
-import { formatNumber, makeOutput, table } from '../output.ts';
+import { formatBytes, formatNumber, makeOutput, table } from '../output.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows, timingRows } from '../summary.ts';
@@ -40,6 +40,7 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 	const { report, program, compileMs } = target;
 	const session = await openSession(program, given.backend, output);
 	const results = await session.run(forProgram(program, oneByOne(target.samples)));
+	const peakBytes = session.peakBytes() ?? null;
 	await session.close();
 	output.settle();
 	for (const warning of new Set(results.flatMap(({ warnings }) => warnings))) output.warn(`Warning: ${warning}`);
@@ -55,6 +56,7 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 			keys: session.keys,
 			timings,
 			...session.traffic(),
+			peakBytes,
 			maxAbsError,
 		},
 		() =>
@@ -62,9 +64,10 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 				table([...arrays].map(([name, array]) => [name, `[${array.shape.join(', ')}]`, valuesText(array)])),
 				table([
 					...summaryRows(report),
+					...(peakBytes === null ? [] : [['measured memory', formatBytes(peakBytes)]]),
 					...(maxAbsError === null ? [] : [['error against the model', formatNumber(maxAbsError)]]),
 				]),
-				table(timingRows(timings)),
+				table(timingRows(timings, results.length)),
 			].join('\n\n'),
 	);
 };

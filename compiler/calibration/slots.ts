@@ -1,6 +1,5 @@
 import type { Requirements } from '../ckks/parameters.ts';
 import { largest, scaled } from '../numeric/vectors.ts';
-import type { Samples } from '../options.ts';
 import { packInto } from '../packing/layout.ts';
 import type { Lowered } from '../packing/lower.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
@@ -15,33 +14,16 @@ const HEADROOM = 2;
 /** Samples, the most extreme ones, that magnitudes and noise are taken from. */
 const EXTREME_SAMPLES = 12;
 
-/** What parameters are chosen by. Both magnitudes are of every slot value, the largest slot. */
-export type SlotValues = Pick<Requirements, 'samples' | 'read'> & {
-	/** A bound for every accepted input, by interval arithmetic: sound, and often far too much. */
-	readonly sound: Float64Array;
-	/** What calibration shows, with headroom; absent where ranges are assumed. */
-	readonly observed: Float64Array | undefined;
-};
-
-export const slotValues = (core: Graph<CoreKind>, lowered: Lowered, knowledge: InputKnowledge): SlotValues => {
-	const { circuit } = lowered;
-	const { source, samples, stretched } = knowledge;
-	const packed = (sample: ReadonlyMap<string, ArrayLike<number>>): PackedInputs =>
-		new Map([...lowered.inputs].map(([name, layout]) => [name, packInto(layout, sample.get(name) ?? [])]));
-	const chosen = extremes(core, samples);
-	const usual = chosen.map((i) => packed(sampleAt(samples, i)));
-	const beyond = chosen.map((i) => packed(sampleAt(stretched, i)));
-	return {
-		read: new Map([...lowered.outputs].map(([name, layout]) => [name, layout.parts])),
-		samples: usual,
-		sound: boundedMagnitudes(circuit, packed(farthest(knowledge))),
-		observed:
-			source === 'calibration' ? scaled(observedMagnitudes(circuit, [...usual, ...beyond]), HEADROOM) : undefined,
-	};
+/** Samples that parameters are chosen by, before they are packed: the more extreme ones. */
+export type ExtremeSamples = {
+	readonly usual: readonly ReadonlyMap<string, Float64Array>[];
+	readonly stretched: readonly ReadonlyMap<string, Float64Array>[];
+	/** The largest |element| of every output, over all samples that were looked at. */
+	readonly outputMagnitudes: ReadonlyMap<string, number>;
 };
 
 /** The samples in which some node of the graph is largest: noise is amplified most there, and they fill the modulus. */
-const extremes = (core: Graph<CoreKind>, samples: Samples): readonly number[] => {
+export const extremeSamples = (core: Graph<CoreKind>, { samples, stretched }: InputKnowledge): ExtremeSamples => {
 	const most = core.nodes.map(() => ({ size: -1, sample: 0 }));
 	for (const sample of spread(countOf(samples), SEEN_SAMPLES))
 		evaluateAll(core, sampleAt(samples, sample)).forEach((values, id) => {
@@ -49,8 +31,34 @@ const extremes = (core: Graph<CoreKind>, samples: Samples): readonly number[] =>
 			if (size > (most[id]?.size ?? 0)) most[id] = { size, sample };
 		});
 	// Later nodes first: their samples have amplified the errors of all layers before.
-	const chosen = new Set(most.toReversed().map(({ sample }) => sample));
-	return [...new Set([...chosen, ...spread(countOf(samples), EXTREME_SAMPLES)])].slice(0, EXTREME_SAMPLES);
+	const first = new Set(most.toReversed().map(({ sample }) => sample));
+	const chosen = [...new Set([...first, ...spread(countOf(samples), EXTREME_SAMPLES)])].slice(0, EXTREME_SAMPLES);
+	return {
+		usual: chosen.map((i) => sampleAt(samples, i)),
+		stretched: chosen.map((i) => sampleAt(stretched, i)),
+		outputMagnitudes: new Map(core.outputs.map(({ name, id }) => [name, Math.max(0, most[id]?.size ?? 0)])),
+	};
+};
+
+/** What parameters of a packed circuit are chosen by. */
+export const slotValues = (
+	{ circuit, inputs, outputs }: Lowered,
+	knowledge: InputKnowledge,
+	{ usual, stretched, outputMagnitudes }: ExtremeSamples,
+): Pick<Requirements, 'samples' | 'read' | 'outputMagnitudes' | 'magnitudes'> => {
+	const packed = (sample: ReadonlyMap<string, ArrayLike<number>>): PackedInputs =>
+		new Map([...inputs].map(([name, layout]) => [name, packInto(layout, sample.get(name) ?? [])]));
+	const observed = (): Float64Array => scaled(observedMagnitudes(circuit, stretched.map(packed)), HEADROOM);
+	return {
+		read: new Map([...outputs].map(([name, layout]) => [name, layout.parts])),
+		outputMagnitudes,
+		samples: usual.map(packed),
+		magnitudes: {
+			// By interval arithmetic: far too much after a few layers.
+			sound: () => boundedMagnitudes(circuit, packed(farthest(knowledge))),
+			observed: knowledge.source === 'calibration' ? observed : undefined,
+		},
+	};
 };
 
 /** The largest magnitude that each element of an accepted input may have. */

@@ -13,6 +13,8 @@ export class CkksBuilder {
 	readonly #chain: Chain;
 	readonly #knownOps = new Map<string, Id>();
 	readonly #knownConstants = new Map<string, number>();
+	/** Products by their relinearised form, where something asked for it. */
+	readonly #relinearized = new Map<Id, Id>();
 
 	constructor(chain: Chain) {
 		this.#chain = chain;
@@ -32,7 +34,9 @@ export class CkksBuilder {
 		return this.#record(`rotate ${a} ${steps}`, { kind: 'rotate', a, steps, ...this.#like(a), ...this.#here() });
 	}
 
-	sum(kind: 'add' | 'subtract', a: Id, b: Id): Id {
+	/** Operands that are relinearised for another reader are taken so: their sum then needs no relinearisation of its own. */
+	sum(kind: 'add' | 'subtract', x: Id, y: Id): Id {
+		const [a, b] = [this.#relinearized.get(x) ?? x, this.#relinearized.get(y) ?? y];
 		const size = Math.max(this.type(a).size, this.type(b).size) as 2 | 3;
 		return this.#record(`${kind} ${a} ${b}`, { kind, a, b, ...this.#like(a), size, ...this.#here() });
 	}
@@ -67,6 +71,20 @@ export class CkksBuilder {
 		});
 	}
 
+	/** The combination whose scale is exactly `scale`; terms have one level and one scale. */
+	combine(terms: readonly Id[], weights: Float64Array, scale: number): Id {
+		const type = this.#like(terms[0] as Id);
+		// One slot value has one combination that begins with this term: neither the others nor the weights need a look.
+		return this.#record(`combine ${this.slot} ${terms[0]} ${scale}`, {
+			kind: 'combine',
+			terms,
+			weights,
+			...type,
+			scale,
+			...this.#here(),
+		});
+	}
+
 	multiply(a: Id, b: Id): Id {
 		const scale = this.type(a).scale * this.type(b).scale;
 		return this.#record(`multiply ${a} ${b}`, {
@@ -82,13 +100,15 @@ export class CkksBuilder {
 
 	relinearized(a: Id): Id {
 		if (this.type(a).size === 2) return a;
-		return this.#record(`relinearize ${a}`, {
+		const id = this.#record(`relinearize ${a}`, {
 			kind: 'relinearize',
 			a,
 			...this.#like(a),
 			size: 2,
 			...this.#sameValue(a),
 		});
+		this.#relinearized.set(a, id);
+		return id;
 	}
 
 	/** Divided by its level's prime; `scale` is the exact result, as the chain defines it. */

@@ -1,7 +1,7 @@
 import type { CkksParameters, SecurityBits } from '../../runtime/plan.ts';
 import type { SlotCircuit } from '../slots/circuit.ts';
 import { depthOf, latestDepths } from '../slots/depths.ts';
-import { nearestPrime } from './primes.ts';
+import { nearestPrime, type PrimeTest } from './primes.ts';
 
 /** What the shape of a circuit asks of the modulus chain. */
 export type Demand = {
@@ -63,6 +63,7 @@ export const chainOf = (
 	fixed: { readonly base: readonly number[]; readonly special: number },
 	ringDegree: number,
 	security: SecurityBits,
+	test?: PrimeTest,
 ): Chain => {
 	const taken = new Set([...fixed.base, fixed.special]);
 	const divided: number[] = [];
@@ -82,7 +83,7 @@ export const chainOf = (
 			pending.push(product);
 			continue;
 		}
-		const prime = nearestPrime(2 ** excess, ringDegree, taken);
+		const prime = nearestPrime(2 ** excess, ringDegree, taken, test);
 		taken.add(prime);
 		divided.push(prime);
 		const target = square ? product / prime : product / 2 ** excess;

@@ -3,7 +3,8 @@ import type { Id as SlotId } from '../slots/circuit.ts';
 
 /**
  * The CKKS circuit: the slot circuit with everything CKKS needs made explicit. Every value has a level (index of its last
- * prime), an exact scale, a size (2, or 3 between a product and its relinearisation) and the slot value it carries.
+ * prime), an exact scale, a size (2, or 3 between a product and its relinearisation) and the slot value it carries: of a
+ * combination whose terms have several scales, sums of those with one scale carry parts, which are added up.
  *
  * | kind          | level     | scale                 | size | demands                                       |
  * |---------------|-----------|-----------------------|------|-----------------------------------------------|
@@ -14,6 +15,7 @@ import type { Id as SlotId } from '../slots/circuit.ts';
  * | addPlain      | of a      | of a                  | of a | the constant has a's level and scale          |
  * | multiplyPlain | of a      | a's times constant's  | of a | the constant has a's level                    |
  * | multiply      | of both   | a's times b's         | 3    | equal levels, both of size 2                  |
+ * | combine       | of terms  | terms' times weights' | 2    | terms of size 2, equal levels and scales      |
  * | relinearize   | of a      | of a                  | 2    | a of size 3                                   |
  * | rescale       | a's - 1   | a's / primes[a's]     | of a | a's level > 0                                 |
  * | modSwitch     | below a's | of a                  | of a |                                               |
@@ -29,6 +31,8 @@ export type Fields = {
 	addPlain: { readonly a: Id; readonly constant: number };
 	multiplyPlain: { readonly a: Id; readonly constant: number };
 	multiply: { readonly a: Id; readonly b: Id };
+	/** sum_k weights[k] * terms[k], the weights encoded at the scale that makes up the result's. */
+	combine: { readonly terms: readonly Id[]; readonly weights: Float64Array };
 	relinearize: { readonly a: Id };
 	rescale: { readonly a: Id };
 	modSwitch: { readonly a: Id };
@@ -51,6 +55,12 @@ export type CkksCircuit = {
 	readonly constants: readonly Constant[];
 	readonly ops: readonly Op[];
 	readonly outputs: readonly { readonly name: string; readonly parts: readonly Id[] }[];
+};
+
+/** Products with plaintexts that an operation does. */
+export const plainProductsOf = (op: Op): number => {
+	if (op.kind === 'combine') return op.terms.length;
+	return op.kind === 'multiplyPlain' ? 1 : 0;
 };
 
 /** The values of a constant, v slots. */

@@ -1,28 +1,147 @@
 import { InternalError } from '../errors.ts';
-import type { CkksCircuit, Kind } from './circuit.ts';
-import { SEAL_COSTS, type SealCosts } from './costTable.ts';
+import type { CkksCircuit, Kind, Op } from './circuit.ts';
+import { SEAL_COSTS } from './costTable.ts';
 
-/**
- * Milliseconds of one operation of the seal backend on a value of p primes (of its operand, for a rescale): linear in p,
- * quadratic where keys are switched.
- */
-const MILLISECONDS: { readonly [K in Kind]: (costs: SealCosts, p: number) => number } = {
-	input: () => 0,
-	rotate: (costs, p) => costs.rotate * p * (p + 2),
-	relinearize: (costs, p) => costs.relinearize * p * (p + 2),
-	multiply: (costs, p) => costs.multiply * p,
-	multiplyPlain: (costs, p) => costs.multiplyPlain * p,
-	addPlain: (costs, p) => costs.addPlain * p,
-	add: (costs, p) => costs.add * p,
-	subtract: (costs, p) => costs.add * p,
-	negate: (costs, p) => costs.addPlain * p,
-	rescale: (costs, p) => costs.rescale * (p + 1),
-	modSwitch: (costs, p) => costs.addPlain * p,
+/** Milliseconds of an operation on p primes: c0 + c1 p + c2 p^2. */
+type Polynomial = readonly [c0: number, c1: number, c2: number];
+
+/** Measured costs of one backend at one ring degree, on one thread; p is the number of primes of the operand. */
+export type OperationCosts = {
+	readonly rotate: Polynomial;
+	readonly relinearize: Polynomial;
+	readonly multiply: Polynomial;
+	readonly square: Polynomial;
+	readonly multiplyPlain: Polynomial;
+	readonly add: Polynomial;
+	readonly addPlain: Polynomial;
+	readonly rescale: Polynomial;
+	/** By one level. */
+	readonly modSwitch: Polynomial;
+	/** A constant that is one number in all slots; p of the ciphertext it is for. */
+	readonly encodeNumber: Polynomial;
+	/** An input from the bytes that were sent, and an output to bytes. */
+	readonly load: Polynomial;
+	readonly save: Polynomial;
+	readonly decrypt: Polynomial;
+	/** From here on p is the number of all data primes. `encode` is of a vector, for any level. */
+	readonly encode: Polynomial;
+	readonly encrypt: Polynomial;
+	/** Everything that SEAL computes from the parameters, on each side. */
+	readonly setUp: Polynomial;
+	/** One evaluation key for all levels: made by the client, checked and loaded by the server. */
+	readonly makeKey: Polynomial;
+	readonly loadKey: Polynomial;
 };
 
-/** Predicted time of one evaluation with the seal backend on one thread, constants encoded before. */
-export const estimateMilliseconds = ({ ops, parameters }: CkksCircuit): number => {
-	const costs = SEAL_COSTS.get(parameters.ringDegree);
-	if (costs === undefined) throw new InternalError('cost', `no costs of ring degree ${parameters.ringDegree}`);
-	return ops.reduce((total, op) => total + MILLISECONDS[op.kind](costs, op.level + 1), 0);
+/** Backends that times are predicted for. Each has a table of its own. */
+type MeasuredBackend = 'seal';
+const COSTS: ReadonlyMap<MeasuredBackend, ReadonlyMap<number, OperationCosts>> = new Map([['seal', SEAL_COSTS]]);
+
+/** Throws InternalError for a ring degree that was not measured. */
+export const costsOf = (ringDegree: number, backend: MeasuredBackend = 'seal'): OperationCosts => {
+	const costs = COSTS.get(backend)?.get(ringDegree);
+	if (costs === undefined) throw new InternalError('cost', `no costs of ring degree ${ringDegree} on ${backend}`);
+	return costs;
+};
+
+const at = ([c0, c1, c2]: Polynomial, p: number): number => c0 + c1 * p + c2 * p * p;
+
+/** Milliseconds of an operation whose result has p primes and whose operand has size 2; a combination, for each of its terms. */
+const MILLISECONDS: { readonly [K in Kind]: (costs: OperationCosts, p: number) => number } = {
+	input: ({ load }, p) => at(load, p),
+	rotate: ({ rotate }, p) => at(rotate, p),
+	relinearize: ({ relinearize }, p) => at(relinearize, p),
+	multiply: ({ multiply }, p) => at(multiply, p),
+	multiplyPlain: ({ multiplyPlain }, p) => at(multiplyPlain, p),
+	combine: ({ encodeNumber, multiplyPlain, add }, p) => at(encodeNumber, p) + at(multiplyPlain, p) + at(add, p),
+	addPlain: ({ addPlain }, p) => at(addPlain, p),
+	add: ({ add }, p) => at(add, p),
+	subtract: ({ add }, p) => at(add, p),
+	negate: ({ addPlain }, p) => at(addPlain, p),
+	rescale: ({ rescale }, p) => at(rescale, p + 1),
+	modSwitch: ({ modSwitch }, p) => at(modSwitch, p + 1),
+};
+
+/**
+ * Predicted milliseconds of one operation whose result has `primes` primes, at this ring degree, on one thread. It needs no
+ * parameters, so a search over packings can ask it. Throws InternalError for a ring degree that was not measured.
+ */
+export const operationMilliseconds = (
+	kind: Kind,
+	ringDegree: number,
+	primes: number,
+	backend: MeasuredBackend = 'seal',
+): number => MILLISECONDS[kind](costsOf(ringDegree, backend), primes);
+
+/** The same of an operation of a circuit: squares cost less, values of three polynomials more, and switches by levels. */
+const millisecondsOf = (circuit: CkksCircuit, op: Op, costs: OperationCosts): number => {
+	const p = op.level + 1;
+	switch (op.kind) {
+		case 'multiply':
+			return at(op.a === op.b ? costs.square : costs.multiply, p);
+		case 'combine':
+			return op.terms.length * MILLISECONDS.combine(costs, p);
+		case 'modSwitch': {
+			const from = circuit.ops[op.a]?.level ?? op.level + 1;
+			let total = 0;
+			for (let level = from; level > op.level; level--) total += at(costs.modSwitch, level + 1);
+			return (total * op.size) / 2;
+		}
+		case 'rotate':
+		case 'relinearize':
+			return MILLISECONDS[op.kind](costs, p);
+		default:
+			return (MILLISECONDS[op.kind](costs, p) * op.size) / 2;
+	}
+};
+
+/** Predicted time of each operation of one evaluation on one thread, constants encoded before. */
+export const operationTimes = (circuit: CkksCircuit, backend: MeasuredBackend = 'seal'): Float64Array => {
+	const costs = costsOf(circuit.parameters.ringDegree, backend);
+	return Float64Array.from(circuit.ops, (op) => millisecondsOf(circuit, op, costs));
+};
+
+/** Predicted time of one evaluation on one thread, from the request to the answer, constants encoded before. */
+export const estimateMilliseconds = (circuit: CkksCircuit, backend: MeasuredBackend = 'seal'): number => {
+	const costs = costsOf(circuit.parameters.ringDegree, backend);
+	const written = circuit.outputs.flatMap(({ parts }) => parts);
+	const save = written.reduce((total, id) => total + at(costs.save, (circuit.ops[id]?.level ?? 0) + 1), 0);
+	return operationTimes(circuit, backend).reduce((total, ms) => total + ms, save + REQUEST);
+};
+
+/** Milliseconds of checking a request and of writing the answer, whatever they hold. */
+const REQUEST = 1;
+
+/** Predicted milliseconds of what surrounds an evaluation. */
+export type Surroundings = {
+	/** Once: on each side; on the client; on the server. */
+	readonly setUpMs: number;
+	readonly keygenMs: number;
+	readonly loadKeysMs: number;
+	readonly encryptMs: number;
+	/** The first evaluation, which also encodes the constants; each one, when they do not fit into memory. */
+	readonly firstEvaluateMs: number;
+	readonly decryptMs: number;
+};
+
+export const estimateSurroundings = (
+	circuit: CkksCircuit,
+	keyCount: number,
+	backend: MeasuredBackend = 'seal',
+): Surroundings => {
+	const { ops, outputs, parameters, constants } = circuit;
+	const costs = costsOf(parameters.ringDegree, backend);
+	const primes = parameters.primes.length;
+	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
+	const decrypted = outputs.flatMap(({ parts }) => parts.map((id) => at(costs.decrypt, (ops[id]?.level ?? 0) + 1)));
+	// Constants of one virtual slot are single numbers, encoded at each use.
+	const encoded = circuit.slots === 1 ? 0 : constants.length;
+	return {
+		setUpMs: at(costs.setUp, primes),
+		keygenMs: keyCount * at(costs.makeKey, primes),
+		loadKeysMs: keyCount * at(costs.loadKey, primes),
+		encryptMs: count('input') * at(costs.encrypt, primes),
+		firstEvaluateMs: estimateMilliseconds(circuit, backend) + encoded * at(costs.encode, primes),
+		decryptMs: decrypted.reduce((total, ms) => total + ms, 0),
+	};
 };

@@ -1,5 +1,5 @@
 import { InternalError } from '../errors.ts';
-import { add, multiply, rotated, scaled, subtract } from '../numeric/vectors.ts';
+import { add, combined, multiply, rotated, scaled, subtract } from '../numeric/vectors.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
 import { type CkksCircuit, type Id, type Kind, type Op, plainOf } from './circuit.ts';
 
@@ -7,6 +7,8 @@ export type Values = {
 	readonly at: (id: Id) => Float64Array;
 	readonly circuit: CkksCircuit;
 	readonly inputs: PackedInputs;
+	/** A vector of any contents for a result. */
+	readonly make: () => Float64Array;
 };
 type Rules = { readonly [K in Kind]: (op: Op<K>, values: Values) => Float64Array };
 
@@ -23,13 +25,17 @@ const rules: Rules = {
 		if (values === undefined) throw new InternalError('ckks circuit', `no values for input ${op.name}`);
 		return values;
 	},
-	rotate: (op, { at }) => rotated(at(op.a), op.steps),
-	add: (op, { at }) => add(at(op.a), at(op.b)),
-	subtract: (op, { at }) => subtract(at(op.a), at(op.b)),
-	negate: (op, { at }) => scaled(at(op.a), -1),
-	addPlain: (op, { at, circuit }) => add(at(op.a), constantValues(circuit, op.constant)),
-	multiplyPlain: (op, { at, circuit }) => multiply(at(op.a), constantValues(circuit, op.constant)),
-	multiply: (op, { at }) => multiply(at(op.a), at(op.b)),
+	rotate: (op, { at, make }) => rotated(at(op.a), op.steps, make()),
+	add: (op, { at, make }) => add(at(op.a), at(op.b), make()),
+	subtract: (op, { at, make }) => subtract(at(op.a), at(op.b), make()),
+	negate: (op, { at, make }) => scaled(at(op.a), -1, 0, make()),
+	addPlain: (op, { at, circuit, make }) => add(at(op.a), constantValues(circuit, op.constant), make()),
+	multiplyPlain: (op, { at, circuit, make }) =>
+		circuit.constants[op.constant]?.plain === 'ones'
+			? at(op.a)
+			: multiply(at(op.a), constantValues(circuit, op.constant), make()),
+	multiply: (op, { at, make }) => multiply(at(op.a), at(op.b), make()),
+	combine: (op, { at, make }) => combined(op.terms.map(at), op.weights, make()),
 	relinearize: (op, { at }) => at(op.a),
 	rescale: (op, { at }) => at(op.a),
 	modSwitch: (op, { at }) => at(op.a),
@@ -43,6 +49,7 @@ export const evaluateOp = (op: Op, values: Values): Float64Array =>
 export const evaluateAll = (circuit: CkksCircuit, inputs: PackedInputs): readonly Float64Array[] => {
 	const values: Float64Array[] = [];
 	const at = (id: Id): Float64Array => values[id] as Float64Array;
-	for (const op of circuit.ops) values.push(evaluateOp(op, { at, circuit, inputs }));
+	const make = (): Float64Array => new Float64Array(circuit.slots);
+	for (const op of circuit.ops) values.push(evaluateOp(op, { at, circuit, inputs, make }));
 	return values;
 };

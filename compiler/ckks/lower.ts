@@ -9,7 +9,8 @@ import {
 import { isProduct } from '../slots/depths.ts';
 import { CkksBuilder } from './builder.ts';
 import type { Chain, Demand } from './chain.ts';
-import { type CkksCircuit, type Id, sameScale } from './circuit.ts';
+import { type CkksCircuit, type Id, type Op, sameScale } from './circuit.ts';
+import { withOperands } from './order.ts';
 
 /** A slot value as it exists so far: pending (its product not rescaled yet) or settled. */
 type Value = { readonly id: Id; readonly depth: number; readonly pending: boolean };
@@ -55,9 +56,12 @@ export const lower = (circuit: SlotCircuit, demand: Demand, chain: Chain, rotati
  */
 export type Rotations = 'pending' | 'settled';
 
-/** Values that enter a product as they are. */
-const productOperands = (circuit: SlotCircuit): ReadonlySet<SlotId> =>
-	new Set(circuit.ops.flatMap((op) => (isProduct(op) ? operandsOf(op) : [])));
+/** Values that enter a product as they are; asked only of values that are rotated. */
+const productOperands = ({ ops }: SlotCircuit): ReadonlySet<SlotId> => {
+	const rotated = new Set(ops.flatMap((op) => (op.kind === 'rotate' ? [op.a] : [])));
+	if (rotated.size === 0) return rotated;
+	return new Set(ops.flatMap((op) => (isProduct(op) ? operandsOf(op) : [])));
+};
 
 type Rule<K extends SlotKind> = (
 	op: SlotOp<K>,
@@ -79,12 +83,15 @@ const rules: { readonly [K in SlotKind]: Rule<K> } = {
 	subtract: (op, depth, at, states) => states.sum('subtract', at(op.a), at(op.b), depth),
 	multiplyPlain: (op, depth, at, states) => states.multiplyPlain(at(op.a), op.plain, depth),
 	multiply: (op, depth, at, states) => states.multiply(at(op.a), at(op.b), depth),
+	combine: (op, depth, at, states) => states.combine(op.terms.map(at), op.weights, depth),
 };
 
 /** Moves values between the states of the chain and computes on them there. */
 class States {
 	readonly #builder: CkksBuilder;
 	readonly #chain: Chain;
+	/** Products by what they became: wide layers ask for each of theirs many times. */
+	readonly #settledOf = new Map<Id, Id>();
 
 	constructor(builder: CkksBuilder, chain: Chain) {
 		this.#builder = builder;
@@ -124,6 +131,21 @@ class States {
 		return { id, depth, pending: true };
 	}
 
+	/** Terms of different scales are summed apart: the results have the same one. */
+	combine(values: readonly Value[], weights: Float64Array, depth: number): Value {
+		const level = this.#level(depth - 1);
+		const terms = values.map((value) => this.#builder.atLevel(this.#settled(value), level));
+		const scales = terms.map((id) => this.#builder.type(id).scale);
+		const distinct = new Set(scales);
+		const target = this.#pendingScale(depth);
+		if (distinct.size === 1) return { id: this.#builder.combine(terms, weights, target), depth, pending: true };
+		const sums = [...distinct].map((scale) => {
+			const alike = (_: unknown, k: number): boolean => scales[k] === scale;
+			return this.#builder.combine(terms.filter(alike), weights.filter(alike), target);
+		});
+		return { id: sums.reduce((a, b) => this.#builder.sum('add', a, b)), depth, pending: true };
+	}
+
 	/** The parts of one output: they share a level and a scale, those of the deepest. */
 	alike(values: readonly Value[]): readonly Id[] {
 		const depth = values.reduce((deepest, value) => Math.max(deepest, value.depth), 0);
@@ -137,7 +159,12 @@ class States {
 	}
 
 	#settled({ id, depth, pending }: Value): Id {
-		return pending ? this.#divided(this.#builder.relinearized(id), depth) : id;
+		if (!pending) return id;
+		const known = this.#settledOf.get(id);
+		if (known !== undefined) return known;
+		const settled = this.#divided(this.#builder.relinearized(id), depth);
+		this.#settledOf.set(id, settled);
+		return settled;
 	}
 
 	/** A product of this depth divided by the prime of the depth, if it has one. */
@@ -186,14 +213,15 @@ const known = <T>(value: T | undefined, message: string): T => {
 
 /** Drops values and constants that no output needs; ids are renumbered in order. Inputs stay: the client sends every part. */
 const pruned = (circuit: CkksCircuit): CkksCircuit => {
-	const needed = new Set(circuit.outputs.flatMap((output) => output.parts));
+	const needed = new Uint8Array(circuit.ops.length);
+	for (const { parts } of circuit.outputs) for (const id of parts) needed[id] = 1;
 	for (let id = circuit.ops.length - 1; id >= 0; id--) {
-		const op = circuit.ops[id];
-		if (op?.kind === 'input') needed.add(id);
-		if (op === undefined || !needed.has(id)) continue;
-		for (const operand of operandsOf(op)) needed.add(operand);
+		const op = circuit.ops[id] as Op;
+		if (op.kind === 'input') needed[id] = 1;
+		if (needed[id] === 1) for (const operand of operandsOf(op)) needed[operand] = 1;
 	}
-	const kept = circuit.ops.map((_, id) => id).filter((id) => needed.has(id));
+	if (!needed.includes(0)) return circuit;
+	const kept = [...circuit.ops.keys()].filter((id) => needed[id] === 1);
 	const renumbered = new Map(kept.map((id, index) => [id, index]));
 	const usedConstants = [...new Set(kept.flatMap((id) => constantOf(circuit, id)))].sort((a, b) => a - b);
 	const constantIndex = new Map(usedConstants.map((id, index) => [id, index]));
@@ -203,10 +231,9 @@ const pruned = (circuit: CkksCircuit): CkksCircuit => {
 		constants: usedConstants.map((id) => circuit.constants[id] as CkksCircuit['constants'][number]),
 		ops: kept.map((id) => {
 			const op = circuit.ops[id] as CkksCircuit['ops'][number];
-			if (op.kind === 'input') return op;
 			if (op.kind === 'addPlain' || op.kind === 'multiplyPlain')
 				return { ...op, a: to(op.a), constant: constantIndex.get(op.constant) as number };
-			return 'b' in op ? { ...op, a: to(op.a), b: to(op.b) } : { ...op, a: to(op.a) };
+			return withOperands(op, to);
 		}),
 		outputs: circuit.outputs.map(({ name, parts }) => ({ name, parts: parts.map(to) })),
 	};

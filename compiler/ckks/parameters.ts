@@ -1,230 +1,233 @@
 import type { SecurityBits } from '../../runtime/plan.ts';
-import type { SlotCircuit } from '../slots/circuit.ts';
+import type { Id, SlotCircuit } from '../slots/circuit.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
-import { chainOf, type Demand, demandOf, MAX_PRIME_BITS, smallestPrimeBits, totalBits } from './chain.ts';
 import type { CkksCircuit } from './circuit.ts';
-import { estimateMilliseconds } from './cost.ts';
-import { lower, type Rotations } from './lower.ts';
-import { deviations, visitNoise } from './noise.ts';
-import { primeBelow } from './primes.ts';
+import { type Miss, type ModulusUse, modulusUse, type Remedy } from './explain.ts';
+import { edgesOf, gainsOf } from './gains.ts';
+import { lower } from './lower.ts';
+import { switchingProfile } from './noise.ts';
+import {
+	type OutputNoise,
+	type Place,
+	partsOf,
+	type Rating,
+	type Reading,
+	rated,
+	weightOf,
+	worstOf,
+} from './rating.ts';
+import { type Candidate, type Goal, type Probe, type Recipe, Search } from './search.ts';
 import { modulusLimit } from './security.ts';
 
 /** What the parameters must hold. */
-export type Requirements = {
+export type Requirements = Reading & {
 	readonly ringDegree: number;
 	readonly security: SecurityBits;
 	/** Wanted: error <= 2^-precision of the largest output magnitude. */
 	readonly precision: number;
-	/** A few typical samples, packed, for the noise. The search looks at the first, the result is rated on all. */
+	/** A few typical samples, packed, for the noise: each must come out precise enough. */
 	readonly samples: readonly PackedInputs[];
-	/** Slots of each output that are read, by name and part: non-negative where an element is. */
-	readonly read: ReadonlyMap<string, readonly Int32Array[]>;
-	/** The largest |slot| of each slot value, with its headroom: what the modulus must hold. */
-	readonly magnitudes: Float64Array;
+	/**
+	 * The largest |slot| of each slot value, with its headroom: what the modulus must hold. `sound` for every accepted input,
+	 * `observed` for those like the calibration's; without one the other counts. Asked for only when some parameters may do.
+	 */
+	readonly magnitudes: { readonly sound: () => Float64Array; readonly observed?: (() => Float64Array) | undefined };
 };
 
-export type OutputNoise = { readonly name: string; readonly error: number; readonly magnitude: number };
+export type { OutputNoise };
 export type Solution = {
 	readonly circuit: CkksCircuit;
 	/** Predicted bound of the absolute error of each output, and the largest magnitude it is relative to. */
 	readonly outputs: readonly OutputNoise[];
 	/** The least precise output: log2(magnitude / error). */
 	readonly bits: number;
+	/** Can no accepted input leave the modulus? Else only inputs like those of the calibration cannot. */
+	readonly guaranteed: boolean;
+	/** What the circuit was lowered by. */
+	readonly recipe: Recipe;
+	readonly modulus: ModulusUse;
 };
-
-/** The smallest scale worth trying: below it the rounding of a rescale swallows the message. */
-const MIN_SCALE_BITS = 16;
-const MAX_SCALE_BITS = 47;
-/** Plaintext scales are tried this many bits below the waterline: their rounding errors average out over sums. */
-const PLAIN_SAVINGS = [0, 4];
-/** When a product is rescaled: always, or when that frees a prime of this size at least. */
-const THRESHOLDS = [0, 30, 36, 42];
-/** The smallest plaintext scale. */
-const MIN_PLAIN_BITS = 15;
 
 /**
- * The cheapest parameters of this ring degree that give the precision: by estimated time first, then by the size of the
- * modulus. Scales are the smallest that do, found by bisection in every corner of the search.
- * Undefined when none fit the security limit.
+ * Finds the cheapest parameters of one ring degree that give the precision on every sample. Candidates are rated by probes: the
+ * gains of one sample to one slot of an output. A probe sees less noise than the whole analysis does, so that what probes refuse
+ * is refused rightly; what they accept is analysed on every sample, and where that shows more noise, its slot becomes another probe.
  */
-export const solveParameters = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
-	const { precision, samples, read } = requirements;
-	let wanted = precision;
-	let noisiest = samples.slice(0, 1);
-	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		const best = search(slots, { ...requirements, precision: wanted, samples: noisiest });
-		if (best === undefined) return undefined;
-		const solution = rated(best.circuit, samples, read);
-		if (solution.bits >= precision) return solution;
-		// Another sample is noisier than the one that the search looked at: look at that one, and ask more of it than it gives.
-		noisiest = [noisiestOf(best.circuit, samples, read)];
-		const bits = rated(best.circuit, noisiest, read).bits;
-		wanted = attempt === 0 ? precision : bits + Math.max(0.5, precision - solution.bits);
+export class ParameterSolver {
+	readonly #slots: SlotCircuit;
+	readonly #requirements: Requirements;
+	readonly #prober: Prober;
+	readonly #probes: Probe[];
+	/** Values of no size at all: what is then too large, or too noisy, is so for any. */
+	readonly #none: Float64Array;
+	#magnitudes: Magnitudes | undefined;
+
+	constructor(slots: SlotCircuit, requirements: Requirements) {
+		this.#slots = slots;
+		this.#requirements = requirements;
+		this.#prober = new Prober(slots, requirements);
+		this.#probes = [this.#prober.mean(requirements.samples[0] as PackedInputs)];
+		this.#none = new Float64Array(slots.ops.length);
 	}
-	return undefined;
-};
 
-const noisiestOf = (
-	circuit: CkksCircuit,
-	samples: readonly PackedInputs[],
-	read: Requirements['read'],
-): PackedInputs => {
-	const errors = samples.map((sample) => Math.max(...rated(circuit, [sample], read).outputs.map(({ error }) => error)));
-	return samples[errors.indexOf(Math.max(...errors))] as PackedInputs;
-};
+	/** Undefined when no parameters fit the security limit. */
+	solve(): Solution | undefined {
+		const { precision, security } = this.#requirements;
+		return this.#solve(precision, security);
+	}
 
-/** Searches that may follow each other before the precision counts as out of reach. */
-const MOST_ATTEMPTS = 4;
+	/** Why there are none, and which options would change that: less precision and less security are tried. */
+	miss(): Omit<Miss, 'batch'> {
+		const { ringDegree, security, precision } = this.#requirements;
+		const limit = modulusLimit(ringDegree, security);
+		const remedies: Remedy[] = [];
+		const found = (option: string, solution: Solution | undefined): boolean => {
+			if (solution !== undefined) remedies.push({ option, bits: Number(solution.bits.toFixed(1)) });
+			return solution !== undefined;
+		};
+		for (let less = Math.ceil(precision) - 1; less >= LEAST_PRECISION; less--)
+			if (found(`--precision ${less}`, this.#solve(less, security))) break;
+		if (security > 128) found('--security 128', this.#solve(precision, 128));
+		return { ringDegree, limit, cause: this.#cause(), ...this.#lacking(precision, limit), remedies };
+	}
 
-/** The cheapest corner that reaches the precision on the given samples. */
-const search = (slots: SlotCircuit, requirements: Requirements): Solution | undefined => {
-	const demand = demandOf(slots);
-	let best: Solution | undefined;
-	for (const threshold of THRESHOLDS)
-		for (const savings of PLAIN_SAVINGS)
-			for (const rotations of ['settled', 'pending'] as const) {
-				const solution = smallestScale(slots, demand, { threshold, savings, rotations }, requirements);
-				if (solution !== undefined && (best === undefined || isCheaper(solution, best))) best = solution;
+	#cause(): Miss['cause'] {
+		const { search } = this.#prober;
+		const { precision, security } = this.#requirements;
+		if (search.cheapest(this.#goal(this.#none, Number.NEGATIVE_INFINITY, security), this.#probes) === undefined)
+			return 'depth';
+		const fits = search.cheapest(this.#goal(this.#none, precision, security), this.#probes) !== undefined;
+		return fits ? 'magnitude' : 'precision';
+	}
+
+	/** By how much about the smallest modulus that would do exceeds the limit; values count only if they were asked for. */
+	#lacking(precision: number, limit: number): Pick<Miss, 'missing' | 'depth'> {
+		const { search } = this.#prober;
+		const held = this.#magnitudes?.observed ?? this.#magnitudes?.sound ?? this.#none;
+		const goal = { ...this.#goal(held, precision, 128), limit: Number.POSITIVE_INFINITY };
+		const needed = search.smallest(goal, this.#probes);
+		if (needed === undefined) return {};
+		const depth = { products: search.demand.depth, fits: search.deepest(needed, limit) };
+		return { missing: Number((needed.size - limit).toFixed(1)), depth };
+	}
+
+	#goal(magnitudes: Float64Array, precision: number, security: SecurityBits): Goal {
+		const { ringDegree } = this.#requirements;
+		return { ringDegree, security, limit: modulusLimit(ringDegree, security), precision, magnitudes };
+	}
+
+	#solve(precision: number, security: SecurityBits): Solution | undefined {
+		const { search } = this.#prober;
+		if (search.cheapest(this.#goal(this.#none, precision, security), this.#probes) === undefined) return undefined;
+		let order = this.#requirements.samples;
+		for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+			const choice = this.#choose(precision, security);
+			if (choice === undefined) return undefined;
+			const { candidate, guaranteed, magnitudes } = choice;
+			const { chain, recipe } = candidate;
+			const circuit = lower(this.#slots, search.demand, chain, recipe.rotations);
+			const { ratings, failed } = this.#rate(circuit, order, precision);
+			if (failed === undefined) {
+				const modulus = modulusUse(this.#slots, search.demand, chain, recipe.bases, circuit, magnitudes);
+				return { circuit, ...worstOf(ratings), guaranteed, recipe, modulus };
 			}
-	return best;
-};
-
-/** One corner of the search: when to rescale, bits of plaintext scales below the waterline, which form is rotated. */
-type Corner = { readonly threshold: number; readonly savings: number; readonly rotations: Rotations };
-
-const isCheaper = (a: Solution, b: Solution): boolean => {
-	const [timeA, timeB] = [estimateMilliseconds(a.circuit), estimateMilliseconds(b.circuit)];
-	if (Math.abs(timeA - timeB) > 0.02 * timeB) return timeA < timeB;
-	return totalBits(a.circuit.parameters) < totalBits(b.circuit.parameters);
-};
-
-const smallestScale = (
-	slots: SlotCircuit,
-	demand: Demand,
-	corner: Corner,
-	requirements: Requirements,
-): Solution | undefined => {
-	let low = MIN_SCALE_BITS;
-	let high = MAX_SCALE_BITS;
-	let best: Solution | undefined;
-	while (low <= high) {
-		const scale = (low + high) >> 1;
-		const attempt = attemptAt(slots, demand, corner, scale, requirements);
-		if (attempt === 'too large') high = scale - 1;
-		else if (attempt.bits >= requirements.precision) {
-			best = attempt;
-			high = scale - 1;
-		} else low = scale + 1;
+			order = [failed, ...order.filter((sample) => sample !== failed)];
+			this.#probes.push(this.#prober.at(failed, (ratings.at(-1) as Rating).worst, candidate));
+		}
+		return undefined;
 	}
-	return best;
-};
 
-const attemptAt = (
-	slots: SlotCircuit,
-	demand: Demand,
-	{ threshold, savings, rotations }: Corner,
-	scale: number,
-	requirements: Requirements,
-): Solution | 'too large' => {
-	const { ringDegree, security, magnitudes, samples, read } = requirements;
-	const bits = { scale, plain: Math.max(MIN_PLAIN_BITS, scale - savings), threshold };
-	const limit = modulusLimit(ringDegree, security);
-	// Scales do not depend on the base and special primes: a first chain, with one base prime, tells what the base must hold.
-	const draft = chainOf(demand, bits, { base: [-1], special: 0 }, ringDegree, security);
-	const divided = draft.parameters.primes.slice(1);
-	const dividedBits = divided.map(Math.log2);
-	const shape = lower(slots, demand, draft, rotations);
-	const demanded = baseDemand(shape, magnitudes);
-	const baseCount = Math.max(1, Math.ceil(demanded / MAX_PRIME_BITS));
-	const each = Math.max(Math.ceil(demanded / baseCount), smallestPrimeBits(ringDegree));
-	const left = limit - dividedBits.reduce((sum, b) => sum + b, 0) - baseCount * each;
-	const special = Math.min(MAX_PRIME_BITS, Math.floor(left));
-	if (special < Math.max(each, ...dividedBits)) return 'too large';
-	const specialPrime = primeBelow(special, ringDegree, new Set(divided));
-	if (specialPrime === undefined) return 'too large';
-	const base: number[] = [];
-	for (let k = 0; k < baseCount; k++) {
-		const prime = primeOfAtLeast(demanded / baseCount, each, ringDegree, new Set([...divided, ...base, specialPrime]));
-		if (prime === undefined || prime > specialPrime) return 'too large';
-		base.push(prime);
+	/** The cheapest by the probes: what holds every accepted input, if it costs little more than what holds those like the samples. */
+	#choose(precision: number, security: SecurityBits): Choice | undefined {
+		const { search } = this.#prober;
+		const { sound, observed } = this.#held();
+		const find = (held: Float64Array): Candidate | undefined =>
+			search.cheapest(this.#goal(held, precision, security), this.#probes);
+		const sure = find(sound);
+		const likely = observed === undefined ? sure : find(observed);
+		if (sure !== undefined && sure.milliseconds <= PRICE_OF_CERTAINTY * (likely ?? sure).milliseconds)
+			return { candidate: sure, guaranteed: true, magnitudes: sound };
+		return likely && { candidate: likely, guaranteed: false, magnitudes: observed ?? sound };
 	}
-	const chain = chainOf(demand, bits, { base, special: specialPrime }, ringDegree, security);
-	if (totalBits(chain.parameters) > limit) return 'too large';
-	const circuit = baseCount === 1 ? { ...shape, parameters: chain.parameters } : lower(slots, demand, chain, rotations);
-	if (circuit.constants.some((constant) => constant.scale < 1)) return { circuit, outputs: [], bits: 0 };
-	return rated(circuit, samples, read);
-};
 
-/** The largest prime of `size` bits, or of the next size that has one of at least `bits` bits: small ones are rare. */
-const primeOfAtLeast = (
-	bits: number,
-	size: number,
-	ringDegree: number,
-	taken: ReadonlySet<number>,
-): number | undefined => {
-	for (let power = size; power <= MAX_PRIME_BITS; power++) {
-		const prime = primeBelow(power, ringDegree, taken);
-		if (prime !== undefined && Math.log2(prime) >= bits - SHORTFALL) return prime;
-	}
-	return undefined;
-};
-
-/** A prime just below a power of two counts as that power of two. */
-const SHORTFALL = 0.02;
-
-/** Bits of the modulus above the largest value: noise adds to it, and values just beyond it can still be told from wrapped ones. */
-const SPARE_BITS = 0.25;
-
-/**
- * Bits that the base primes must have so that no value leaves its modulus: |scale * value| < Q / 2 at every level. The
- * circuit has one base prime, whose size does not matter.
- */
-const baseDemand = ({ ops, parameters }: CkksCircuit, magnitudes: Float64Array): number => {
-	const above: number[] = [];
-	for (const prime of parameters.primes)
-		above.push(above.length === 0 ? 0 : (above.at(-1) as number) + Math.log2(prime));
-	return ops.reduce((bits, op) => {
-		// At least 1: SEAL refuses a scale beyond the modulus, however small the value.
-		const needed = Math.log2(Math.max(magnitudes[op.slot] as number, 1)) + Math.log2(op.scale) + 1 + SPARE_BITS;
-		return Math.max(bits, needed - (above[op.level] as number));
-	}, 0);
-};
-
-/** The predicted error of every output: the worst slot that is read, of the worst sample. */
-const rated = (circuit: CkksCircuit, samples: readonly PackedInputs[], read: Requirements['read']): Solution => {
-	const outputs = circuit.outputs.map(({ name }) => ({ name, error: 0, magnitude: 0 }));
-	const places = outputPlaces(circuit, read);
-	for (const sample of samples)
-		visitNoise(circuit, sample, (id, value, variance) => {
-			for (const { output, slots } of places.get(id) ?? [])
-				for (const t of slots) {
-					const entry = outputs[output] as (typeof outputs)[number];
-					entry.error = Math.max(entry.error, deviations(slots.length) * Math.sqrt(variance[t] as number));
-					entry.magnitude = Math.max(entry.magnitude, Math.abs(value[t] as number));
-				}
+	/** Samples in order, up to the first that comes out less precise than wanted. */
+	#rate(circuit: CkksCircuit, order: readonly PackedInputs[], precision: number): Rated {
+		const ratings: Rating[] = [];
+		const failed = order.find((sample) => {
+			const rating = rated(circuit, sample, this.#requirements);
+			ratings.push(rating);
+			return rating.bits < precision;
 		});
-	const precision = ({ error, magnitude }: OutputNoise): number =>
-		Math.log2(Math.max(magnitude, SMALLEST_OUTPUT) / Math.max(error, Number.MIN_VALUE));
-	return { circuit, outputs, bits: Math.min(...outputs.map(precision)) };
-};
+		return { ratings, failed };
+	}
 
-/** Outputs that are (nearly) zero on all samples are held to this absolute precision instead. */
-const SMALLEST_OUTPUT = 2 ** -10;
+	#held(): Magnitudes {
+		const { sound, observed } = this.#requirements.magnitudes;
+		this.#magnitudes ??= { sound: sound(), observed: observed?.() };
+		return this.#magnitudes;
+	}
+}
 
-type OutputPlace = { readonly output: number; readonly slots: readonly number[] };
+type Magnitudes = { readonly sound: Float64Array; readonly observed: Float64Array | undefined };
+type Choice = { readonly candidate: Candidate; readonly guaranteed: boolean; readonly magnitudes: Float64Array };
+type Rated = { readonly ratings: readonly Rating[]; readonly failed: PackedInputs | undefined };
 
-/** Which values are outputs, and the slots of them that are read. */
-const outputPlaces = (
-	circuit: CkksCircuit,
-	read: Requirements['read'],
-): ReadonlyMap<number, readonly OutputPlace[]> => {
-	const places = new Map<number, OutputPlace[]>();
-	circuit.outputs.forEach(({ name, parts }, output) => {
-		parts.forEach((id, part) => {
-			const elements = read.get(name)?.[part] ?? new Int32Array();
-			const slots = [...elements.keys()].filter((t) => (elements[t] as number) >= 0);
-			places.set(id, [...(places.get(id) ?? []), { output, slots }]);
-		});
-	});
-	return places;
-};
+/** By how much slower an evaluation may become so that no accepted input can leave the modulus. */
+const PRICE_OF_CERTAINTY = 1.15;
+
+/** Each attempt excludes a candidate for good; a few per sample are usual. */
+const MOST_ATTEMPTS = 100;
+
+/** Less precision than this is not suggested: errors of a sixteenth of the outputs. */
+const LEAST_PRECISION = 4;
+
+/** Makes probes: weighs outputs, and finds the gains to them. */
+class Prober {
+	readonly search: Search;
+	readonly #slots: SlotCircuit;
+	readonly #requirements: Requirements;
+	readonly #edges;
+	readonly #profile: Float64Array;
+
+	constructor(slots: SlotCircuit, requirements: Requirements) {
+		this.#slots = slots;
+		this.#requirements = requirements;
+		this.#edges = edgesOf(slots);
+		this.#profile = switchingProfile(requirements.ringDegree, slots.slots);
+		this.search = new Search(slots, this.#edges);
+	}
+
+	/** The mean over all slots that are read: at most what the worst of them has. */
+	mean(sample: PackedInputs): Probe {
+		const { outputs } = this.#slots;
+		const weights = new Map<Id, Float64Array>();
+		for (const [id, places] of partsOf(this.#slots, this.#requirements)) {
+			const weight = new Float64Array(this.#slots.slots);
+			for (const { output, slots } of places) {
+				const { name, parts } = outputs[output] as SlotCircuit['outputs'][number];
+				const share = weightOf(name, slots.length, this.#requirements) / outputs.length / parts.length / slots.length;
+				for (const t of slots) weight[t] = (weight[t] as number) + share;
+			}
+			weights.set(id, weight);
+		}
+		return { gains: this.#gains(sample, weights), curvature: 0 };
+	}
+
+	/** One slot of an output, whose variance the whole analysis of a candidate has shown. */
+	at(sample: PackedInputs, { output, part, slot, variance }: Place, candidate: Candidate): Probe {
+		const { name, parts } = this.#slots.outputs[output] as SlotCircuit['outputs'][number];
+		const id = parts[part] as Id;
+		const read = partsOf(this.#slots, this.#requirements).get(id) ?? [];
+		const count = read.find((place) => place.output === output && place.part === part)?.slots.length ?? 1;
+		const weight = new Float64Array(this.#slots.slots);
+		weight[slot] = weightOf(name, count, this.#requirements);
+		const probe = { gains: this.#gains(sample, new Map([[id, weight]])), curvature: 0 };
+		const first = this.search.predicted(candidate, probe);
+		const all = variance * (weight[slot] as number);
+		return { ...probe, curvature: Math.max(0, (all - first) / first ** 2) };
+	}
+
+	#gains(sample: PackedInputs, weights: ReadonlyMap<Id, Float64Array>): Probe['gains'] {
+		return gainsOf(this.#slots, this.#edges, this.#profile, sample, weights);
+	}
+}

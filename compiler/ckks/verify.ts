@@ -41,6 +41,14 @@ const rules: Rules = {
 		if (a.level !== b.level || a.size !== 2 || b.size !== 2) return 'operands of other levels or sizes';
 		return like(op, { ...a, scale: a.scale * b.scale, size: 3 });
 	},
+	combine: (op, { at }) => {
+		const [first, ...others] = op.terms.map(at);
+		if (first === undefined || first.size !== 2 || op.terms.length !== op.weights.length)
+			return 'terms without weights';
+		if (others.some((other) => like(other, first) !== undefined)) return 'terms of other levels, scales or sizes';
+		if (op.scale < first.scale) return `weights of scale ${op.scale / first.scale}`;
+		return like(op, { ...first, scale: op.scale });
+	},
 	relinearize: (op, { at }) => (at(op.a).size === 3 ? like(op, { ...at(op.a), size: 2 }) : 'nothing to relinearise'),
 	rescale: (op, { at, circuit }) => {
 		const a = at(op.a);

@@ -10,6 +10,7 @@ import {
 	type ServerProgram,
 } from '../../runtime/plan.ts';
 import { type CkksCircuit, type Op, plainOf } from '../ckks/circuit.ts';
+import { memoryOf } from './memory.ts';
 import { schedule } from './registers.ts';
 
 /** What the runtime must know of the ends of the circuit, beyond levels and scales. */
@@ -22,9 +23,9 @@ export type Ends = {
 export const programOf = (name: string, circuit: CkksCircuit, ends: Ends): Program => {
 	const { parameters } = circuit;
 	const batch = parameters.ringDegree / 2 / circuit.slots;
-	const scheduled = schedule(circuit);
 	const keys = keyNeeds(circuit, batch);
-	const { constants, vectors } = collectConstants(circuit);
+	const { constants, weightsAt, vectors } = collectConstants(circuit);
+	const scheduled = schedule(circuit, weightsAt);
 	const port = (end: { readonly name: string; readonly parts: readonly unknown[] }, op: Op): Port => ({
 		name: end.name,
 		parts: end.parts.length,
@@ -51,48 +52,62 @@ export const programOf = (name: string, circuit: CkksCircuit, ends: Ends): Progr
 			step.op === 'rotate' ? { ...step, steps: step.steps * batch } : step,
 		),
 		constants,
-		memory: {
-			ciphertexts: scheduled.peakBytes,
-			keys: (keys.steps.length + (keys.relinearization ? 1 : 0)) * keyBytes(circuit),
-			constants: constants.reduce((bytes, { level }) => bytes + (level + 1) * parameters.ringDegree * 8, 0),
-		},
+		memory: memoryOf(circuit, keys),
 	};
 	const fingerprint = fingerprintOf(client, server, vectors);
 	return { client: { ...client, fingerprint }, server: { ...server, fingerprint }, constants: vectors };
 };
 
-/** Bytes of one key-switching key in the server's memory: a pair of polynomials over all primes for each data prime. */
-const keyBytes = ({ parameters: { primes, ringDegree } }: Pick<CkksCircuit, 'parameters'>): number =>
-	2 * primes.length * (primes.length + 1) * ringDegree * 8;
-
 const inputOp = (circuit: CkksCircuit, name: string): Op =>
 	circuit.ops.find((op) => op.kind === 'input' && op.name === name) as Op;
 
-const keyNeeds = (circuit: CkksCircuit, batch: number): KeyNeeds => ({
-	relinearization: circuit.ops.some((op) => op.kind === 'relinearize'),
-	steps: [...new Set(circuit.ops.flatMap((op) => (op.kind === 'rotate' ? [op.steps * batch] : [])))].sort(
-		(a, b) => a - b,
-	),
-});
+/** The keys that the circuit uses, each with the highest level it is used at. */
+export const keyNeeds = ({ ops }: Pick<CkksCircuit, 'ops'>, batch: number): KeyNeeds => {
+	const relinearization = ops.reduce((most, op) => (op.kind === 'relinearize' ? Math.max(most, op.level) : most), -1);
+	const levels = new Map<number, number>();
+	for (const op of ops) if (op.kind === 'rotate') levels.set(op.steps, Math.max(levels.get(op.steps) ?? 0, op.level));
+	return {
+		...(relinearization < 0 ? {} : { relinearization }),
+		steps: [...levels].sort(([a], [b]) => a - b).map(([steps, level]) => ({ step: steps * batch, level })),
+	};
+};
 
-/** The constants' vectors, each distinct one stored once, and where each constant finds its own. */
-const collectConstants = (circuit: CkksCircuit): { constants: ServerProgram['constants']; vectors: Float64Array } => {
-	const place = new Map<number | 'ones', number>();
+type Collected = {
+	readonly constants: ServerProgram['constants'];
+	/** The word where the weights of a combination begin. */
+	readonly weightsAt: (weights: Float64Array) => number;
+	readonly vectors: Float64Array;
+};
+
+/** The constants' vectors, then the weights of combinations, each distinct one stored once, and where each finds its own. */
+const collectConstants = ({ constants, ops, plains, slots }: CkksCircuit): Collected => {
+	const places = new Map<string, number>();
 	const kept: Float64Array[] = [];
-	const constants = circuit.constants.map((constant) => {
-		const { plain, level, scale } = constant;
-		const offset = place.get(plain) ?? kept.length * circuit.slots;
-		if (!place.has(plain)) {
-			place.set(plain, offset);
-			kept.push(plainOf(circuit, constant));
-		}
-		return { offset, level, scale };
-	});
-	const vectors = new Float64Array(kept.length * circuit.slots);
-	kept.forEach((values, k) => {
-		vectors.set(values, k * circuit.slots);
-	});
-	return { constants, vectors };
+	let words = 0;
+	const place = (key: string, values: () => Float64Array): number => {
+		const known = places.get(key);
+		if (known !== undefined) return known;
+		const start = words;
+		const stored = values();
+		kept.push(stored);
+		words += stored.length;
+		places.set(key, start);
+		return start;
+	};
+	const weightsAt = (weights: Float64Array): number => place(weights.join(' '), () => weights);
+	const placed = constants.map((constant) => ({
+		offset: place(`plain ${constant.plain}`, () => plainOf({ slots, plains }, constant)),
+		level: constant.level,
+		scale: constant.scale,
+	}));
+	for (const op of ops) if (op.kind === 'combine') weightsAt(op.weights);
+	const vectors = new Float64Array(words);
+	let start = 0;
+	for (const values of kept) {
+		vectors.set(values, start);
+		start += values.length;
+	}
+	return { constants: placed, weightsAt, vectors };
 };
 
 /** SHA-256 of everything that both sides must agree on, in hexadecimal. */

@@ -2,23 +2,20 @@ import type { Instruction } from '../../runtime/plan.ts';
 import type { CkksCircuit, Id, Op } from '../ckks/circuit.ts';
 import { lastUses, operandsOf } from '../slots/circuit.ts';
 
-/** The program on registers, and the most bytes of ciphertexts alive at once. */
+/** The program on registers. */
 export type Scheduled = {
 	readonly instructions: readonly Instruction[];
 	readonly registers: number;
-	readonly peakBytes: number;
 };
 
-/** Bytes of a ciphertext of `size` polynomials at `level`. */
-export const ciphertextBytes = (ringDegree: number, level: number, size: number): number =>
-	size * (level + 1) * ringDegree * 8;
+/** Word of the constants where the weights of a combination begin. */
+type WeightsAt = (weights: Float64Array) => number;
 
 /**
  * Writes the circuit as instructions in its own order, outputs as soon as they exist. A register is free again after the
  * last reader of its value, and may be that reader's result.
  */
-export const schedule = (circuit: CkksCircuit): Scheduled => {
-	const { ringDegree } = circuit.parameters;
+export const schedule = (circuit: CkksCircuit, weightsAt: WeightsAt): Scheduled => {
 	const inputs = inputNames(circuit);
 	const outputs = outputPlaces(circuit);
 	const last = lastUses(circuit.ops.map(operandsOf));
@@ -26,33 +23,18 @@ export const schedule = (circuit: CkksCircuit): Scheduled => {
 	const free: number[] = [];
 	const instructions: Instruction[] = [];
 	let registers = 0;
-	let alive = 0;
-	let peakBytes = 0;
 	circuit.ops.forEach((op, id) => {
 		const operands = [...new Set(operandsOf(op))];
 		const from = operands.map((operand) => registerOf.get(operand) as number);
 		const dying = operands.filter((operand) => last[operand] === id);
-		alive += ciphertextBytes(ringDegree, op.level, op.size);
-		peakBytes = Math.max(peakBytes, alive);
-		for (const operand of dying) {
-			free.push(registerOf.get(operand) as number);
-			alive -= bytesOf(circuit, operand);
-		}
+		for (const operand of dying) free.push(registerOf.get(operand) as number);
 		const to = free.pop() ?? registers++;
 		registerOf.set(id, to);
-		instructions.push(instructionOf(op, to, from[0] ?? 0, from[from.length - 1] ?? 0, inputs));
+		instructions.push(instructionOf(circuit, op, to, from, inputs, weightsAt));
 		for (const { output, part } of outputs.get(id) ?? []) instructions.push({ op: 'output', a: to, output, part });
-		if (last[id] === id) {
-			free.push(to);
-			if (!outputs.has(id)) alive -= bytesOf(circuit, id);
-		}
+		if (last[id] === id) free.push(to);
 	});
-	return { instructions, registers, peakBytes };
-};
-
-const bytesOf = (circuit: CkksCircuit, id: Id): number => {
-	const { level, size } = circuit.ops[id] as Op;
-	return ciphertextBytes(circuit.parameters.ringDegree, level, size);
+	return { instructions, registers };
 };
 
 /** The input tensors in the order of their first part. */
@@ -70,14 +52,22 @@ const outputPlaces = (circuit: CkksCircuit): ReadonlyMap<Id, readonly { output: 
 	return places;
 };
 
-const instructionOf = (op: Op, to: number, a: number, b: number, inputs: readonly string[]): Instruction => {
+const instructionOf = (
+	{ ops }: CkksCircuit,
+	op: Op,
+	to: number,
+	from: readonly number[],
+	inputs: readonly string[],
+	weightsAt: WeightsAt,
+): Instruction => {
+	const a = from[0] ?? 0;
 	switch (op.kind) {
 		case 'input':
 			return { op: 'input', to, input: inputs.indexOf(op.name), part: op.part };
 		case 'add':
 		case 'subtract':
 		case 'multiply':
-			return { op: op.kind, to, a, b: op.a === op.b ? a : b };
+			return { op: op.kind, to, a, b: from[1] ?? a };
 		case 'negate':
 		case 'relinearize':
 		case 'rescale':
@@ -85,6 +75,10 @@ const instructionOf = (op: Op, to: number, a: number, b: number, inputs: readonl
 		case 'addPlain':
 		case 'multiplyPlain':
 			return { op: op.kind, to, a, constant: op.constant };
+		case 'combine': {
+			const scale = op.scale / (ops[op.terms[0] as Id] as Op).scale;
+			return { op: 'combine', to, terms: from, offset: weightsAt(op.weights), level: op.level, scale };
+		}
 		case 'rotate':
 			return { op: 'rotate', to, a, steps: op.steps };
 		case 'modSwitch':

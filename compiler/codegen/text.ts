@@ -1,4 +1,5 @@
 import type { Instruction, Program } from '../../runtime/plan.ts';
+import { type KeySlot, keySlots } from '../../runtime/sizes.ts';
 
 const written = (step: Instruction): string => {
 	switch (step.op) {
@@ -13,6 +14,8 @@ const written = (step: Instruction): string => {
 		case 'addPlain':
 		case 'multiplyPlain':
 			return `r${step.to} = ${step.op} r${step.a}, c${step.constant}`;
+		case 'combine':
+			return `r${step.to} = combine ${step.terms.map((term) => `r${term}`).join(', ')} at ${step.offset}`;
 		case 'rotate':
 			return `r${step.to} = rotate r${step.a} by ${step.steps}`;
 		case 'modSwitch':
@@ -24,10 +27,14 @@ const written = (step: Instruction): string => {
 	}
 };
 
+/** A key and the highest level it serves: `rotation 32 at 3`. */
+const keyText = (slot: KeySlot): string =>
+	`${slot.kind === 'rotation' ? `rotation ${slot.steps}` : slot.kind} at ${slot.level}`;
+
 /** One line per instruction: `r3 = rotate r1 by 32`. */
 export const print = ({ server }: Program): string =>
 	`${[
 		`registers ${server.registers}, constants ${server.constants.length}, batch ${server.batch}`,
-		`keys ${server.keys.relinearization ? 'relinearization, ' : ''}steps ${server.keys.steps.join(' ')}`,
+		`keys ${keySlots(server.keys).map(keyText).join(', ')}`,
 		...server.instructions.map(written),
 	].join('\n')}\n`;

@@ -1,97 +1,118 @@
-import { refuse } from '../errors.ts';
+import { InternalError } from '../errors.ts';
 import type { Objective } from '../options.ts';
-import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
+import { usesOf } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, operandsOf } from '../tensor/graph.ts';
-import { hasUnknown } from './layout.ts';
-import {
-	type Choice,
-	type Choices,
-	type Prices,
-	type Proposal,
-	proposalsFor,
-	type Search,
-	stepsIn,
-} from './propose.ts';
+import { Compositions } from './compose.ts';
+import type { Considered } from './considered.ts';
+import { describe, hasUnknown } from './layout.ts';
+import { levelPrice, type Prices, pricesOf } from './prices.ts';
+import { type Choice, type Choices, mapsIn, type Proposal, proposalsFor, type Search } from './propose.ts';
 
-/** A choice for every node, inputs included. */
-export type Packing = { readonly choices: readonly Choice[]; readonly cost: number };
-
-/** By objective. A rotation is 1 where time counts, the others are relative to it. */
-const PRICES: { readonly [O in Objective]: Prices } = {
-	latency: { rotation: 1, product: 0.1, upload: 0.8, step: 0.05, mask: 6 },
-	upload: { rotation: 1, product: 0.1, upload: 40, step: 0.5, mask: 6 },
-	keys: { rotation: 0.2, product: 0.02, upload: 0.8, step: 4, mask: 6 },
-	memory: { rotation: 1, product: 1, upload: 2, step: 4, mask: 6 },
-};
-
-/**
- * Prices at the level where each node is computed: key switching costs about l(l + 2) with l primes left, products l. The first
- * layer has the prices as they stand.
- */
-const pricesByNode = (graph: Graph<CoreKind>, prices: Prices): readonly Prices[] => {
-	const after = depths(graph.nodes);
-	const top = depthOf(graph) + 1;
-	return graph.nodes.map((node, id) => {
-		const primes = Math.max(1, top - (after[id] as number) + levelsOf(node));
-		const product = prices.product * (primes / top);
-		const rotation = prices.rotation * ((primes * (primes + 2)) / (top * (top + 2)));
-		return { ...prices, product, rotation };
-	});
+/** A choice for every node, inputs included, and what else was looked at. */
+export type Packing = {
+	readonly choices: readonly Choice[];
+	/** By node, the cheapest ways of computing it, worked out when asked for. */
+	readonly considered: () => ReadonlyMap<Id, readonly Considered[]>;
+	/** Predicted milliseconds, and what else counts for the objective. */
+	readonly cost: number;
 };
 
 /** Partial packings kept after each node. */
 const BEAM = 12;
+/** Ways of computing a node that reports show. */
+const MOST_SHOWN = 6;
 
 /** Choices for the nodes so far; layouts of inputs stay open until their first reader. */
 type Partial = {
 	readonly choices: Choices;
 	/** Rotation steps so far: each needs one key, whichever layers use it. */
 	readonly steps: ReadonlySet<number>;
+	/** Products on the longest path to each node. */
+	readonly depths: ReadonlyMap<Id, number>;
+	/** The largest of them. */
+	readonly depth: number;
 	readonly cost: number;
 };
 
 /**
  * Chooses how every node is packed, the whole network together: nodes in order, a beam of the cheapest partial packings,
- * one kept for each combination of layouts that later nodes can still see. Deterministic.
+ * one kept for each combination of layouts that later nodes can still see. Done twice, because what a level costs is known only
+ * when the rest is. Deterministic.
  */
-export const choosePacking = (graph: Graph<CoreKind>, slots: number, objective: Objective): Packing => {
-	const lastUse = lastUses(graph);
-	const prices = pricesByNode(graph, PRICES[objective]);
-	const search: Search = { graph, slots, prices, uses: useCounts(graph), maps: new Map() };
-	let beam: readonly Partial[] = [{ choices: new Map(), steps: new Set(), cost: 0 }];
+export const choosePacking = (search: Search, ringDegree: number, objective: Objective): Packing => {
+	const prices = pricesOf(search.graph, ringDegree, objective);
+	const first = beamSearch(search, prices, 0);
+	const best = beamSearch(search, prices, levelPrice(search.graph, first.cost));
+	const choices = search.graph.nodes.map((_, id) => best.choices.get(id) as Choice);
+	return { choices, considered: () => consideredIn(search, prices, choices), cost: best.cost };
+};
+
+/** What searches of one graph share: maps are worked out once for all objectives. */
+export const newSearch = (graph: Graph<CoreKind>, slots: number): Search => ({
+	graph,
+	slots,
+	uses: usesOf(graph),
+	compositions: new Compositions(graph),
+	maps: new Map(),
+	gathers: new Map(),
+});
+
+const beamSearch = (search: Search, prices: readonly Prices[], level: number): Partial => {
+	const { graph } = search;
+	const lastUse = lastUses(search);
+	let beam: readonly Partial[] = [{ choices: new Map(), steps: new Set(), depths: new Map(), depth: 0, cost: 0 }];
 	graph.nodes.forEach((node, id) => {
 		const next = unlessRepacked(node, beam).flatMap((partial) =>
-			proposalsFor(search, id, partial.choices).map((proposal) => extend(search, partial, proposal, id)),
+			proposalsFor(search, prices, id, partial.choices).map((proposal) =>
+				extend(search, prices[id] as Prices, level, partial, proposal, id),
+			),
 		);
 		beam = prune(next, id, lastUse);
 	});
-	const best = beam[0];
-	if (best === undefined)
-		return refuse({
-			code: 'unsupported',
-			message: 'A whole ciphertext of some intermediate tensor would be zero, whatever the input.',
-			hint: 'Remove padding or unused channels that are larger than the slots of a ciphertext.',
-		});
-	return { choices: graph.nodes.map((_, id) => best.choices.get(id) as Choice), cost: best.cost };
+	const [best] = beam;
+	if (best === undefined) throw new InternalError('packing', 'no family of kernels serves some node');
+	return best;
 };
 
 /** The partial packings in which the factors of a product lie alike, if there are any: moving one would cost a level. */
 const unlessRepacked = (node: Node<CoreKind>, beam: readonly Partial[]): readonly Partial[] => {
 	if (node.kind !== 'multiply') return beam;
-	const keyOf = (partial: Partial, x: Id): string => partial.choices.get(x)?.layout.key ?? '';
+	const keyOf = (partial: Partial, x: Id): string => partial.choices.get(x)?.layout?.key ?? '';
 	const alike = beam.filter((partial) => keyOf(partial, node.a) === keyOf(partial, node.b));
 	return alike.length > 0 ? alike : beam;
 };
 
-/** The partial packing with one node more: masks of outputs and keys that are new are paid for here. */
-const extend = ({ graph, prices }: Search, partial: Partial, proposal: Proposal, id: Id): Partial => {
-	const { mask, step } = prices[id] as Prices;
+/** The partial packing with one node more: levels, masks of outputs and keys that are new are paid for here. */
+const extend = (
+	{ graph }: Search,
+	prices: Prices,
+	level: number,
+	partial: Partial,
+	proposal: Proposal,
+	id: Id,
+): Partial => {
 	const choices = new Map([...partial.choices, ...proposal.choices]);
-	const layout = choices.get(id)?.layout;
-	const shown = graph.outputs.some((output) => output.id === id) && layout !== undefined && hasUnknown(layout);
-	const steps = new Set([...partial.steps, ...stepsIn(proposal.choices)]);
-	const keys = (steps.size - partial.steps.size) * step;
-	return { choices, steps, cost: partial.cost + proposal.cost + (shown ? mask : 0) + keys };
+	const choice = choices.get(id);
+	const steps = new Set(partial.steps);
+	for (const [, made] of proposal.choices)
+		for (const { counts } of mapsIn(made)) for (const step of counts.steps) steps.add(step);
+	const shown =
+		graph.outputs.some((output) => output.id === id) && choice?.layout !== undefined && hasUnknown(choice.layout);
+	const before = readsOf(graph, id, choices).reduce((d, x) => Math.max(d, partial.depths.get(x) ?? 0), 0);
+	const own = before + proposal.levels + (shown ? 1 : 0);
+	const depth = Math.max(partial.depth, own);
+	const masks = shown ? prices.mask * choice.layout.parts.length : 0;
+	const keys = (steps.size - partial.steps.size) * prices.step;
+	const levels = (depth - partial.depth) * level;
+	const depths = new Map(partial.depths).set(id, own);
+	return { choices, steps, depths, depth, cost: partial.cost + proposal.cost + masks + keys + levels };
+};
+
+/** The values that node `id` is computed from: those of a composed operand in its place. */
+const readsOf = (graph: Graph<CoreKind>, id: Id, choices: Choices): readonly Id[] => {
+	const choice = choices.get(id);
+	if (choice?.kind === 'map' || choice?.kind === 'sum') return choice.affine.terms.map(({ x }) => x);
+	return operandsOf(graph.nodes[id] as Node<CoreKind>);
 };
 
 /** The cheapest partial packing for each combination of live layouts, the BEAM cheapest of those. */
@@ -99,25 +120,61 @@ const prune = (partials: readonly Partial[], id: Id, lastUse: readonly number[])
 	const byLayouts = new Map<string, Partial>();
 	for (const partial of [...partials].sort((a, b) => a.cost - b.cost)) {
 		const live = [...partial.choices].filter(([value]) => (lastUse[value] ?? -1) > id);
-		const key = live.map(([value, choice]) => `${value}:${choice.layout.key}`).join(';');
+		const key = live.map(([value, choice]) => `${value}:${choice.layout?.key ?? 'composed'}`).join(';');
 		if (!byLayouts.has(key)) byLayouts.set(key, partial);
 	}
 	return [...byLayouts.values()].slice(0, BEAM);
 };
 
-/** The last node that reads each value; outputs are read by the world. */
-const lastUses = (graph: Graph<CoreKind>): readonly number[] => {
+/** The last node that may read each value, perhaps in the place of an operand that is composed; outputs are read by the world. */
+const lastUses = ({ graph, compositions }: Search): readonly number[] => {
 	const last = graph.nodes.map(() => -1);
 	graph.nodes.forEach((node, id) => {
-		for (const x of operandsOf(node)) last[x] = id;
+		const reader = compositions.mayCompose(id) ? compositions.readerOf(id) : undefined;
+		for (const x of operandsOf(node)) last[x] = Math.max(last[x] as number, reader ?? id);
 	});
 	for (const output of graph.outputs) last[output.id] = graph.nodes.length;
 	return last;
 };
 
-const useCounts = (graph: Graph<CoreKind>): readonly number[] => {
-	const counts = graph.nodes.map(() => 0);
-	for (const node of graph.nodes) for (const x of new Set(operandsOf(node))) counts[x] = (counts[x] as number) + 1;
-	for (const output of graph.outputs) counts[output.id] = (counts[output.id] as number) + 1;
-	return counts;
+/** For each node the cheapest ways of computing it from what it reads, the chosen one among them. */
+const consideredIn = (
+	search: Search,
+	prices: readonly Prices[],
+	choices: readonly Choice[],
+): ReadonlyMap<Id, readonly Considered[]> => {
+	const before = new Map<Id, Choice>();
+	const considered = new Map<Id, readonly Considered[]>();
+	choices.forEach((choice, id) => {
+		const node = search.graph.nodes[id];
+		if (node?.kind === 'affine' && choice.kind === 'map') {
+			const found = proposalsFor(search, prices, id, before).flatMap((proposal) => {
+				const own = proposal.choices.find(([made]) => made === id)?.[1];
+				if (own?.kind !== 'map') return [];
+				const { rotations, products, steps } = own.map.counts;
+				return [
+					{
+						family: own.map.family,
+						layout: own.layout,
+						rotations,
+						products,
+						keys: steps.size,
+						cost: proposal.cost,
+						chosen: own.map === choice.map,
+					},
+				];
+			});
+			const sorted = found.toSorted((a, b) => a.cost - b.cost);
+			const shown = sorted.filter(({ chosen }, k) => chosen || k < MOST_SHOWN);
+			considered.set(
+				id,
+				shown.map(({ layout, ...way }) => ({ ...way, layoutText: describe(layout) })),
+			);
+		}
+		if (choice.kind !== 'input') before.set(id, choice);
+		// Inputs are packed by their first reader.
+		if (node !== undefined)
+			for (const x of operandsOf(node)) if (choices[x]?.kind === 'input') before.set(x, choices[x] as Choice);
+	});
+	return considered;
 };

@@ -3,6 +3,7 @@ import { SlotBuilder, type SlotCircuit, type Id as SlotId } from '../slots/circu
 import type { CoreKind, Graph, Id, Node } from '../tensor/graph.ts';
 import type { Packing } from './choose.ts';
 import { recordMap } from './kernels/map.ts';
+import { recordRows } from './kernels/scalar.ts';
 import { hasUnknown, type Layout, lastCopies } from './layout.ts';
 import type { Choice } from './propose.ts';
 
@@ -17,7 +18,7 @@ export type Lowered = {
  * Runs the chosen kernels on symbolic ciphertexts; what they do is the circuit. Results whose free slots hold leftovers are
  * masked: they would tell the key's owner something of the weights (one product and one level).
  */
-export const lower = (graph: Graph<CoreKind>, packing: Packing, slots: number): Lowered => {
+export const lower = (graph: Graph<CoreKind>, packing: Pick<Packing, 'choices'>, slots: number): Lowered => {
 	const builder = new SlotBuilder(slots);
 	const values: (readonly SlotId[])[] = [];
 	const inputs = new Map<string, Layout>();
@@ -25,12 +26,12 @@ export const lower = (graph: Graph<CoreKind>, packing: Packing, slots: number): 
 		const choice = packing.choices[id];
 		if (choice === undefined) return;
 		builder.origin = node.origin;
-		if (node.kind === 'input') inputs.set(node.name, choice.layout);
+		if (node.kind === 'input' && choice.kind === 'input') inputs.set(node.name, choice.layout);
 		values[id] = record(builder, node, choice, (x) => values[x] as readonly SlotId[]);
 	});
 	const outputs = new Map<string, Layout>();
 	const parts = graph.outputs.map(({ name, id }) => {
-		const { layout } = packing.choices[id] as Choice;
+		const { layout } = packing.choices[id] as Choice & { layout: Layout };
 		builder.origin = `output ${name}`;
 		outputs.set(name, lastCopies(layout));
 		return {
@@ -49,34 +50,30 @@ const record = (
 	choice: Choice,
 	at: (x: Id) => readonly SlotId[],
 ): readonly SlotId[] => {
-	if (node.kind === 'input') return choice.layout.parts.map((_, part) => builder.input(node.name, part));
+	if (node.kind === 'input' && choice.kind === 'input')
+		return choice.layout.parts.map((_, part) => builder.input(node.name, part));
 	if (node.kind === 'multiply' && choice.kind === 'multiply') {
 		const a = at(node.a);
 		const b = choice.repack === undefined ? at(node.b) : recordMap(builder, at(node.b), choice.repack);
 		return a.map((x, part) => builder.multiply(x, b[part] as SlotId));
 	}
-	if (node.kind === 'affine' && choice.kind === 'sum')
-		return withBias(
-			builder,
-			addSigned(
-				builder,
-				node.terms.map((term) => at(term.x)),
-				choice.signs,
-			),
-			node.bias,
-			choice.layout,
-		);
-	if (node.kind === 'affine' && choice.kind === 'map')
-		return withBias(
-			builder,
-			recordMap(
-				builder,
-				node.terms.flatMap((term) => at(term.x)),
-				choice.map,
-			),
-			node.bias,
-			choice.layout,
-		);
+	if (choice.kind === 'composed') return [];
+	if (choice.kind === 'sum') {
+		const { terms, bias } = choice.affine;
+		const operands = terms.map(({ x }) => at(x));
+		return withBias(builder, addSigned(builder, operands, choice.signs), bias, choice.layout);
+	}
+	if (choice.kind === 'scalar') {
+		const { terms, bias } = choice.affine;
+		const matrices = terms.map(({ matrix }) => matrix);
+		const operands = terms.map(({ x }) => at(x));
+		return withBias(builder, recordRows(builder, matrices, operands), bias, choice.layout);
+	}
+	if (choice.kind === 'map') {
+		const { terms, bias } = choice.affine;
+		const sources = terms.flatMap(({ x }) => at(x));
+		return withBias(builder, recordMap(builder, sources, choice.map), bias, choice.layout);
+	}
 	throw new InternalError('packing', `a ${node.kind} was packed as a ${choice.kind}`);
 };
 

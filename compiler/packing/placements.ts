@@ -1,25 +1,21 @@
 import type { Shape } from '../tensor/graph.ts';
 import { nonZeros, type SparseMatrix } from '../tensor/sparse.ts';
-import { anchored } from './anchored.ts';
+import { inPlace } from './families/inPlace.ts';
+import { hybrid, splits } from './families/rows.ts';
+import { windows } from './families/windows.ts';
 import type { Placement } from './kernels/diagonals.ts';
-import { type Layout, nextPowerOfTwo, periodOf, replicated, UNKNOWN, ZERO } from './layout.ts';
-
-/** Rows that lie irregularly to their operands would take thousands of diagonals in place; another family is cheaper then. */
-const MOST_DIAGONALS = 256;
-
-/** Rows rows.start <= i < rows.end of a map go to one output ciphertext. */
-type RowRange = { readonly start: number; readonly end: number };
+import { type Layout, periodOf, replicated } from './layout.ts';
 
 /**
  * The families of placements for the rows of a linear map whose operands are packed as `layouts` (ARCHITECTURE, Packing). Each is
- * only a proposal: `diagonalsOf` says whether it can be served, the cost decides. `shapes` are those of the first operand and of
+ * only a proposal: `coverOf` says whether it can be served, the cost decides. `shapes` are those of the operands and of
  * the result, where channels can be made use of.
  */
 export const placementsOf = (
 	matrices: readonly SparseMatrix[],
 	layouts: readonly Layout[],
 	slots: number,
-	shapes?: { readonly operand: Shape; readonly result: Shape },
+	shapes?: { readonly operands: readonly Shape[]; readonly result: Shape },
 ): readonly (readonly Placement[])[] => {
 	const rows = matrices[0]?.rows ?? 0;
 	const chunks = Array.from({ length: Math.ceil(rows / slots) }, (_, k) => ({
@@ -35,84 +31,16 @@ export const placementsOf = (
 	const first = chunks[0];
 	if (first !== undefined && chunks.length === 1 && period < slots)
 		proposals.push(...splits(first, slots, period).map((p) => [p]));
-	const [matrix] = matrices;
-	if (shapes !== undefined && matrix !== undefined && alike !== undefined && matrices.length === 1) {
-		const windows = anchored(matrix, alike, shapes.operand, shapes.result);
-		if (windows !== undefined) proposals.push(windows);
-	}
+	// The largest map says how the result lies; a residual connection beside a convolution follows it.
+	const main = matrices.reduce((a, b, k) => (nonZeros(b) > nonZeros(matrices[a] as SparseMatrix) ? k : a), 0);
+	const [matrix, layout, operand] = [matrices[main], layouts[main], shapes?.operands[main]];
+	if (shapes !== undefined && matrix !== undefined && layout !== undefined && operand !== undefined)
+		proposals.push(...windows(matrix, layout, operand, shapes.result, period));
 	if (!matrices.every(isNarrow)) return proposals;
 	if (alike !== undefined && matrices[0]?.columns === rows) proposals.push(inPlace(alike, period));
 	proposals.push(inPlace(replicated(rows, slots), period));
 	return proposals;
 };
-
-/**
- * Hybrid: r = rows padded to a power of two, diagonals 0..r-1, folds r, 2r .. up to the sources' period. Every slot ends with
- * a row, so the result is replicated with period r and nothing is left over. (No folds when r is the period: plain diagonals.)
- */
-const hybrid = ({ start, end }: RowRange, slots: number, period: number): Placement => {
-	const r = nextPowerOfTwo(end - start);
-	const tile = Math.max(r, period);
-	const filled = (t: number): boolean => t % r < end - start;
-	return {
-		family: tile === r ? 'diagonals' : 'hybrid',
-		groupOf: Int32Array.from({ length: slots }, (_, t) => (filled(t) ? t % r : -1)),
-		rowOf: Int32Array.from({ length: r }, (_, u) => start + u),
-		folds: doublings(r, tile),
-		result: Int32Array.from({ length: slots }, (_, t) => (filled(t) ? start + (t % r) : ZERO)),
-		period: tile,
-		window: r,
-	};
-};
-
-/**
- * Copies share the rows: copy c of a source with period p sums rows c*r .. c*r + r - 1 in its own p slots, with r diagonals and
- * folds r .. p/2. Fewer diagonals by the number of copies; the result is not replicated and has leftovers between.
- */
-const splits = ({ start, end }: RowRange, slots: number, period: number): readonly Placement[] => {
-	const count = end - start;
-	const copies = slots / period;
-	const placements: Placement[] = [];
-	for (let r = nextPowerOfTwo(count) / 2; r >= 1 && r * copies >= count; r /= 2) {
-		if (r > period) continue;
-		const rowAt = (t: number): number => Math.floor(t / period) * r + (t % r);
-		const leftover = (t: number): boolean => t % period >= r;
-		placements.push({
-			family: 'split among copies',
-			groupOf: Int32Array.from({ length: slots }, (_, t) => (rowAt(t) < count ? rowAt(t) : -1)),
-			rowOf: Int32Array.from({ length: count }, (_, row) => start + row),
-			folds: doublings(r, period),
-			result: Int32Array.from({ length: slots }, (_, t) =>
-				leftover(t) ? UNKNOWN : rowAt(t) < count ? start + rowAt(t) : ZERO,
-			),
-			period: slots,
-			window: r,
-		});
-	}
-	return placements;
-};
-
-/** Each row in the slots of a given layout, without folds; the offsets are whatever the matrix needs. Sources repeat with `period`. */
-const inPlace = (layout: Layout, period: number, most = MOST_DIAGONALS): readonly Placement[] => {
-	const tile = Math.max(period, periodOf(layout));
-	return layout.parts.map((part) => {
-		const held = part.map((element) => (element >= 0 ? element : -1));
-		return {
-			family: 'in place',
-			groupOf: held.map((element, t) => (element >= 0 ? t : -1)),
-			rowOf: held,
-			folds: [],
-			result: held.map((element) => (element >= 0 ? element : ZERO)),
-			period: tile,
-			window: 'any' as const,
-			most,
-		};
-	});
-};
-
-/** Placements that give exactly `layout` of what lies in `source`: for operands that must meet elsewhere. */
-export const into = (layout: Layout, source: Layout): readonly Placement[] =>
-	inPlace(layout, periodOf(source), Number.POSITIVE_INFINITY);
 
 /** Few enough entries in a row that offsets may be looked for one by one. */
 const isNarrow = (matrix: SparseMatrix): boolean => nonZeros(matrix) <= 64 * matrix.rows;
@@ -125,11 +53,4 @@ const isDiagonal = (matrix: SparseMatrix): boolean => {
 		if (count > 1 || (count === 1 && matrix.columnOf[start] !== i)) return false;
 	}
 	return matrix.rows === matrix.columns;
-};
-
-/** r, 2r, 4r .. below `limit`. */
-const doublings = (r: number, limit: number): readonly number[] => {
-	const folds: number[] = [];
-	for (let fold = r; fold < limit; fold *= 2) folds.push(fold);
-	return folds;
 };

@@ -1,175 +1,225 @@
-import { type CoreKind, type Graph, type Id, type Node, sizeOf } from '../tensor/graph.ts';
+import { type CoreKind, type Graph, type Id, type Node, type Shape, sizeOf } from '../tensor/graph.ts';
 import { identity, isIdentity, type SparseMatrix } from '../tensor/sparse.ts';
-import { type Diagonal, diagonalsOf, type Placement, type Source } from './kernels/diagonals.ts';
+import type { Affine, Compositions } from './compose.ts';
+import { into } from './families/inPlace.ts';
+import { coverOf, type Placement } from './kernels/diagonals.ts';
 import { gathersOf } from './kernels/gather.ts';
-import { type PackedMap, packedMap } from './kernels/map.ts';
+import { type MapOutput, type PackedMap, packedMap } from './kernels/map.ts';
+import { sourcesOf } from './kernels/sources.ts';
 import { type Layout, replicated } from './layout.ts';
-import { into, placementsOf } from './placements.ts';
+import { placementsOf } from './placements.ts';
+import type { Prices } from './prices.ts';
 
 /** How one node is computed, its layout with it. */
 export type Choice =
 	| { readonly kind: 'input'; readonly layout: Layout }
+	/** Not by itself: its only reader computes both maps at once. */
+	| { readonly kind: 'composed'; readonly layout: undefined }
 	/** Sums of values that already lie alike: signs[k] = 1 or -1 for each term. */
-	| { readonly kind: 'sum'; readonly signs: readonly number[]; readonly layout: Layout }
-	| { readonly kind: 'map'; readonly map: PackedMap; readonly layout: Layout }
+	| { readonly kind: 'sum'; readonly affine: Affine; readonly signs: readonly number[]; readonly layout: Layout }
+	| { readonly kind: 'map'; readonly affine: Affine; readonly map: PackedMap; readonly layout: Layout }
+	/** One element in each ciphertext: rows are combinations by numbers, nothing is left to choose. */
+	| { readonly kind: 'scalar'; readonly affine: Affine; readonly layout: Layout }
 	/** Elementwise product; `repack` brings b into a's layout first. */
 	| { readonly kind: 'multiply'; readonly repack: PackedMap | undefined; readonly layout: Layout };
 export type Choices = ReadonlyMap<Id, Choice>;
 
-/** Relative prices of what a user waits or pays for. */
-export type Prices = {
-	readonly rotation: number;
-	readonly product: number;
-	/** One ciphertext from the client. */
-	readonly upload: number;
-	/** One rotation step that no layer used before: a key. */
-	readonly step: number;
-	/** Hiding what is left over in the slots of an output. */
-	readonly mask: number;
+/** A way to compute one node, with what it decides about inputs that were open. Its price is without that of keys and levels. */
+export type Proposal = {
+	readonly choices: readonly (readonly [Id, Choice])[];
+	readonly cost: number;
+	/** Products on the longest path through it. */
+	readonly levels: number;
 };
 
-/** A way to compute one node, with what it decides about inputs that were open. Its price is without that of keys. */
-export type Proposal = { readonly choices: readonly (readonly [Id, Choice])[]; readonly cost: number };
-
-/** What all proposals of one search share. */
+/** What all proposals of one search share, and what searches of the same graph for other prices share with it. */
 export type Search = {
 	readonly graph: Graph<CoreKind>;
 	readonly slots: number;
-	/** Prices at the level where each node is computed. */
-	readonly prices: readonly Prices[];
 	/** How often each node is read. */
 	readonly uses: readonly number[];
+	readonly compositions: Compositions;
 	/** Maps that were worked out before, by what they depend on. */
 	readonly maps: Map<string, readonly PackedMap[]>;
+	readonly gathers: Map<string, readonly { readonly layout: Layout; readonly map: PackedMap }[]>;
 };
 
 /** All ways to compute node `id`, given the choices for the nodes before; none when nothing serves its operands' layouts. */
-export const proposalsFor = (search: Search, id: Id, chosen: Choices): readonly Proposal[] => {
+export const proposalsFor = (
+	search: Search,
+	prices: readonly Prices[],
+	id: Id,
+	chosen: Choices,
+): readonly Proposal[] => {
 	const node = search.graph.nodes[id] as Node<CoreKind>;
+	const here: Here = { search, prices: prices[id] as Prices, chosen };
 	switch (node.kind) {
 		case 'input':
 			// An input stays open until its first reader; nobody may read one that is an output.
 			return search.graph.outputs.some((output) => output.id === id)
-				? [operand(search, id, id, chosen)]
-				: [{ choices: [], cost: 0 }];
+				? [{ ...operand(here, id), levels: 0 }]
+				: [{ choices: [], cost: 0, levels: 0 }];
 		case 'multiply':
-			return multiplyProposals(search, node, id, chosen);
-		case 'affine':
-			return [...gatherProposals(search, node, id, chosen), ...affineProposals(search, node, id, chosen)];
+			return multiplyProposals(here, node, id);
+		case 'affine': {
+			const affine = search.compositions.of(id, (x) => chosen.get(x)?.kind === 'composed');
+			if (search.slots === 1)
+				return [...composedProposals(here, node, id), scalarProposal(here, affine, node.shape, id)];
+			return [
+				...composedProposals(here, node, id),
+				...gatherProposals(here, affine, node.shape, id),
+				...affineProposals(here, affine, node.shape, id),
+			];
+		}
 	}
 };
 
-/** Rotation steps of the maps among some choices. */
-export const stepsIn = (choices: Proposal['choices']): readonly number[] =>
-	choices.flatMap(([, choice]) => {
-		const map = choice.kind === 'map' ? choice.map : choice.kind === 'multiply' ? choice.repack : undefined;
-		return map === undefined ? [] : [...map.counts.steps];
-	});
+/** One node's surroundings. */
+type Here = { readonly search: Search; readonly prices: Prices; readonly chosen: Choices };
 
-const pricesAt = ({ prices }: Search, id: Id): Prices => prices[id] as Prices;
+/** Maps that a choice makes. */
+export const mapsIn = (choice: Choice): readonly PackedMap[] => {
+	const map = choice.kind === 'map' ? choice.map : choice.kind === 'multiply' ? choice.repack : undefined;
+	return map === undefined ? [] : [map];
+};
 
-const costOf = (map: PackedMap, prices: Prices): number =>
-	map.counts.rotations * prices.rotation + map.counts.products * prices.product;
+const costOf = ({ counts }: PackedMap, prices: Prices): number =>
+	counts.rotations * prices.rotation + counts.products * prices.product;
 
-const remembered = ({ maps }: Search, key: string, compute: () => readonly PackedMap[]): readonly PackedMap[] => {
-	const known = maps.get(key);
-	if (known !== undefined) return known;
+const levelsIn = (map: PackedMap | undefined): number => (map === undefined || map.summed ? 0 : 1);
+
+const remembered = <T>(known: Map<string, T>, key: string, compute: () => T): T => {
+	const found = known.get(key);
+	if (found !== undefined) return found;
 	const computed = compute();
-	maps.set(key, computed);
+	known.set(key, computed);
 	return computed;
 };
 
-/** The layout of an operand of `reader`; an input that nobody has asked for yet is packed plainly, replicated. */
-const operand = (search: Search, x: Id, reader: Id, chosen: Choices): Proposal & { readonly layout: Layout } => {
-	const known = chosen.get(x);
-	if (known !== undefined) return { layout: known.layout, choices: [], cost: 0 };
+/** Computed by its reader, unless it computes an operand itself. */
+const composedProposals = ({ search, chosen }: Here, node: Node<'affine'>, id: Id): readonly Proposal[] =>
+	search.compositions.mayCompose(id) && !node.terms.some(({ x }) => chosen.get(x)?.kind === 'composed')
+		? [{ choices: [[id, { kind: 'composed', layout: undefined }]], cost: 0, levels: 0 }]
+		: [];
+
+type Operand = { readonly layout: Layout; readonly choices: Proposal['choices']; readonly cost: number };
+
+/** The layout of an operand; an input that nobody has asked for yet is packed plainly, replicated. */
+const operand = ({ search, prices, chosen }: Here, x: Id): Operand => {
+	const known = chosen.get(x)?.layout;
+	if (known !== undefined) return { layout: known, choices: [], cost: 0 };
 	const layout = replicated(sizeOf(search.graph.nodes[x]?.shape ?? []), search.slots);
-	const cost = layout.parts.length * pricesAt(search, reader).upload;
-	return { layout, choices: [[x, { kind: 'input', layout }]], cost };
+	return { layout, choices: [[x, { kind: 'input', layout }]], cost: layout.parts.length * prices.upload };
+};
+
+const scalarProposal = (here: Here, affine: Affine, shape: Shape, id: Id): Proposal => {
+	const operands = affine.terms.map(({ x }) => operand(here, x));
+	const layout = replicated(sizeOf(shape), 1);
+	const products = affine.terms.reduce((n, { matrix }) => n + matrix.values.length, 0);
+	return {
+		choices: [...operands.flatMap(({ choices }) => choices), [id, { kind: 'scalar', affine, layout }]],
+		cost: operands.reduce((total, { cost }) => total + cost, products * here.prices.product),
+		levels: affine.terms.every(({ matrix }) => matrix.values.every((value) => Math.abs(value) === 1)) ? 0 : 1,
+	};
 };
 
 /** A sole reader of an input lets the client pack for it. */
-const gatherProposals = (search: Search, node: Node<'affine'>, id: Id, chosen: Choices): readonly Proposal[] => {
-	const [term, ...others] = node.terms;
+const gatherProposals = (
+	{ search, prices, chosen }: Here,
+	affine: Affine,
+	shape: Shape,
+	id: Id,
+): readonly Proposal[] => {
+	const [term, ...others] = affine.terms;
 	if (term === undefined || others.length > 0 || search.graph.nodes[term.x]?.kind !== 'input') return [];
 	if (search.uses[term.x] !== 1 || chosen.has(term.x)) return [];
-	const prices = pricesAt(search, id);
-	return gathersOf(term.matrix, search.slots, node.shape).map(({ layout, placement, diagonals }) => {
-		const map = packedMap(search.slots, [{ placement, diagonals }]);
-		return {
-			choices: [
-				[term.x, { kind: 'input', layout }],
-				[id, { kind: 'map', map, layout: map.layout }],
-			],
-			cost: costOf(map, prices) + layout.parts.length * prices.upload,
-		};
-	});
+	const gathers = remembered(search.gathers, `${id} ${search.compositions.nameOf(affine)}`, () =>
+		gathersOf(term.matrix, search.slots, shape).map(({ layout, outputs }) => ({
+			layout,
+			map: packedMap(search.slots, outputs),
+		})),
+	);
+	return gathers.map(({ layout, map }) => ({
+		choices: [
+			[term.x, { kind: 'input', layout }],
+			[id, { kind: 'map', affine, map, layout: map.layout }],
+		],
+		cost: costOf(map, prices) + layout.parts.length * prices.upload,
+		levels: 1,
+	}));
 };
 
-const affineProposals = (search: Search, node: Node<'affine'>, id: Id, chosen: Choices): readonly Proposal[] => {
-	const operands = node.terms.map(({ x }) => operand(search, x, id, chosen));
+const affineProposals = (here: Here, affine: Affine, shape: Shape, id: Id): readonly Proposal[] => {
+	const { search, prices } = here;
+	const operands = affine.terms.map(({ x }) => operand(here, x));
 	const before = operands.flatMap(({ choices }) => choices);
 	const upload = operands.reduce((total, { cost }) => total + cost, 0);
 	const layouts = operands.map(({ layout }) => layout);
-	const sum = sumChoice(node, layouts);
-	if (sum !== undefined) return [{ choices: [...before, [id, sum]], cost: upload }];
-	const matrices = node.terms.map(({ matrix }) => matrix);
-	const shapes = { operand: search.graph.nodes[node.terms[0]?.x ?? -1]?.shape ?? [], result: node.shape };
-	const maps = remembered(search, `${id} ${layouts.map(({ key }) => key).join('&')}`, () =>
-		placementsOf(matrices, layouts, search.slots, shapes).flatMap((placements) =>
-			mapThrough(matrices, layouts, placements, search.slots),
-		),
+	const sum = sumChoice(affine, layouts);
+	if (sum !== undefined) return [{ choices: [...before, [id, sum]], cost: upload, levels: 0 }];
+	const matrices = affine.terms.map(({ matrix }) => matrix);
+	const shapes = { operands: affine.terms.map(({ x }) => search.graph.nodes[x]?.shape ?? []), result: shape };
+	const key = `${id} ${search.compositions.nameOf(affine)} ${layouts.map((layout) => layout.key).join('&')}`;
+	const maps = remembered(search.maps, key, () =>
+		mapsThrough(matrices, layouts, placementsOf(matrices, layouts, search.slots, shapes), search.slots),
 	);
 	return maps.map((map) => ({
-		choices: [...before, [id, { kind: 'map', map, layout: map.layout }] as const],
-		cost: upload + costOf(map, pricesAt(search, id)),
+		choices: [...before, [id, { kind: 'map', affine, map, layout: map.layout }] as const],
+		cost: upload + costOf(map, prices),
+		levels: levelsIn(map),
 	}));
 };
 
 /** A map whose terms are all plus or minus identities on equal layouts is only additions. */
-const sumChoice = (node: Node<'affine'>, layouts: readonly Layout[]): Choice | undefined => {
+const sumChoice = (affine: Affine, layouts: readonly Layout[]): Choice | undefined => {
 	const [layout] = layouts;
 	if (layout === undefined || layouts.some((other) => other.key !== layout.key)) return undefined;
-	const signs = node.terms.map(({ matrix }) => {
+	const signs = affine.terms.map(({ matrix }) => {
 		if (isIdentity(matrix)) return 1;
 		return isIdentity({ ...matrix, values: matrix.values.map((value) => -value) }) ? -1 : 0;
 	});
-	return signs.includes(0) ? undefined : { kind: 'sum', signs, layout };
+	return signs.includes(0) ? undefined : { kind: 'sum', affine, signs, layout };
 };
 
-/** The map by these placements, one for each output ciphertext; empty when one of them cannot be served. */
-const mapThrough = (
+/** The maps by these placements (one for each output ciphertext), without those that cannot be served. */
+const mapsThrough = (
 	matrices: readonly SparseMatrix[],
 	layouts: readonly Layout[],
-	placements: readonly Placement[],
+	proposals: readonly (readonly Placement[])[],
 	slots: number,
 ): readonly PackedMap[] => {
-	const sources: readonly Source[] = layouts.flatMap(({ parts }, term) =>
-		parts.map((elementAt, part) => ({ term, part, elementAt })),
+	const sources = sourcesOf(
+		layouts,
+		matrices.map(({ columns }) => columns),
 	);
-	const outputs: { readonly placement: Placement; readonly diagonals: readonly Diagonal[] }[] = [];
-	for (const placement of placements) {
-		const diagonals = diagonalsOf(matrices, sources, placement);
-		if (diagonals === undefined || diagonals.length === 0) return [];
-		outputs.push({ placement, diagonals });
-	}
-	return [packedMap(slots, outputs)];
+	return proposals.flatMap((placements) => {
+		const outputs: MapOutput[] = [];
+		for (const placement of placements) {
+			const cover = coverOf(matrices, sources, placement);
+			if (cover === undefined) return [];
+			outputs.push({ cover, placement });
+		}
+		return [packedMap(slots, outputs)];
+	});
 };
 
-const multiplyProposals = (search: Search, node: Node<'multiply'>, id: Id, chosen: Choices): readonly Proposal[] => {
-	const prices = pricesAt(search, id);
-	const a = operand(search, node.a, id, chosen);
-	const b = node.b === node.a ? { ...a, choices: [], cost: 0 } : operand(search, node.b, id, chosen);
+const multiplyProposals = (here: Here, node: Node<'multiply'>, id: Id): readonly Proposal[] => {
+	const { search, prices } = here;
+	const a = operand(here, node.a);
+	const b = node.b === node.a ? { ...a, choices: [], cost: 0 } : operand(here, node.b);
 	const before = [...a.choices, ...b.choices];
-	const cost = a.cost + b.cost + a.layout.parts.length * prices.rotation;
-	if (a.layout.key === b.layout.key)
-		return [{ choices: [...before, [id, { kind: 'multiply', repack: undefined, layout: a.layout }]], cost }];
+	const cost = a.cost + b.cost + a.layout.parts.length * prices.multiply;
+	if (a.layout.key === b.layout.key) {
+		const choice: Choice = { kind: 'multiply', repack: undefined, layout: a.layout };
+		return [{ choices: [...before, [id, choice]], cost, levels: 1 }];
+	}
 	const size = sizeOf(node.shape);
-	const repacks = remembered(search, `${size} ${b.layout.key} into ${a.layout.key}`, () =>
-		mapThrough([identity(size)], [b.layout], into(a.layout, b.layout), search.slots),
+	const repacks = remembered(search.maps, `${size} ${b.layout.key} into ${a.layout.key}`, () =>
+		mapsThrough([identity(size)], [b.layout], [into(a.layout, b.layout)], search.slots),
 	);
 	return repacks.map((repack) => ({
 		choices: [...before, [id, { kind: 'multiply', repack, layout: a.layout }] as const],
 		cost: cost + costOf(repack, prices),
+		levels: 1 + levelsIn(repack),
 	}));
 };

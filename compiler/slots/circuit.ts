@@ -14,6 +14,7 @@ import { InternalError } from '../errors.ts';
  * | addPlain      | a[t] + plain[t]                          |
  * | multiplyPlain | a[t] * plain[t], plain not all zero      |
  * | multiply      | a[t] * b[t] (a square when a = b)        |
+ * | combine       | sum_k weights[k] * terms[k][t]           |
  */
 export type Id = number;
 
@@ -26,6 +27,7 @@ export type Fields = {
 	addPlain: { readonly a: Id; readonly plain: number };
 	multiplyPlain: { readonly a: Id; readonly plain: number };
 	multiply: { readonly a: Id; readonly b: Id };
+	combine: { readonly terms: readonly Id[]; readonly weights: Float64Array };
 };
 export type Kind = keyof Fields;
 /** `origin` is the layer that first asked for the value. */
@@ -39,9 +41,11 @@ export type SlotCircuit = {
 	readonly outputs: readonly { readonly name: string; readonly parts: readonly Id[] }[];
 };
 
-/** What an operation of this circuit, or of the CKKS circuit, reads: its fields a and b. */
-export const operandsOf = ({ a, b }: { readonly kind: string; readonly a?: Id; readonly b?: Id }): readonly Id[] => {
-	if (a === undefined) return [];
+type Operands = { readonly kind: string; readonly a?: Id; readonly b?: Id; readonly terms?: readonly Id[] };
+
+/** What an operation of this circuit, or of the CKKS circuit, reads: its fields a and b, or its terms. */
+export const operandsOf = ({ a, b, terms }: Operands): readonly Id[] => {
+	if (a === undefined) return terms ?? [];
 	return b === undefined ? [a] : [a, b];
 };
 
@@ -111,6 +115,18 @@ export class SlotBuilder {
 		return this.#record(`multiply ${low} ${high}`, { kind: 'multiply', a: low, b: high, origin: this.origin });
 	}
 
+	/**
+	 * sum_k weights[k] * terms[k], terms distinct, no weight zero: one product with a number for each term. Numbers need no
+	 * encoding of slots, and one operation for all terms keeps circuits of many thousand products small.
+	 */
+	combine(terms: readonly Id[], weights: Float64Array): Id {
+		if (terms.length === 0 || terms.length !== weights.length || weights.includes(0))
+			throw new InternalError('slots', `a combination of ${terms.length} terms by ${weights.length} weights`);
+		if (terms.length === 1 && weights[0] === 1) return terms[0] as Id;
+		const key = createHash('sha1').update(bytesOf(weights)).digest('base64');
+		return this.#record(`combine ${terms.join(' ')} ${key}`, { kind: 'combine', terms, weights, origin: this.origin });
+	}
+
 	build(outputs: SlotCircuit['outputs']): SlotCircuit {
 		return { slots: this.slots, plains: this.#plains, ops: this.#ops, outputs };
 	}
@@ -125,8 +141,7 @@ export class SlotBuilder {
 
 	#plain(values: Float64Array): number {
 		if (values.length !== this.slots) throw new InternalError('slots', `a plaintext of ${values.length} slots`);
-		const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-		const key = createHash('sha1').update(bytes).digest('base64');
+		const key = createHash('sha1').update(bytesOf(values)).digest('base64');
 		const known = this.#knownPlains.get(key);
 		if (known !== undefined) return known;
 		const id = this.#plains.push(values) - 1;
@@ -134,3 +149,6 @@ export class SlotBuilder {
 		return id;
 	}
 }
+
+const bytesOf = (values: Float64Array): Uint8Array =>
+	new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -1,7 +1,8 @@
 import { type Id, type Op, operandsOf, type SlotCircuit } from './circuit.ts';
 
 /** Does the operation use up a level (its result must be rescaled)? */
-export const isProduct = (op: Op): boolean => op.kind === 'multiply' || op.kind === 'multiplyPlain';
+export const isProduct = ({ kind }: Op): boolean =>
+	kind === 'multiply' || kind === 'multiplyPlain' || kind === 'combine';
 
 /** depth[id]: products on the longest path from an input to the value. */
 export const earliestDepths = (circuit: SlotCircuit): readonly number[] => {

@@ -1,4 +1,4 @@
-import { absolute, add, largest, multiply, rotated } from '../numeric/vectors.ts';
+import { absolute, add, combined, largest, multiply, rotated } from '../numeric/vectors.ts';
 import type { SlotCircuit } from './circuit.ts';
 import { type PackedInputs, type Rules, visitAll, visitWith } from './evaluate.ts';
 
@@ -14,14 +14,21 @@ export const observedMagnitudes = (circuit: SlotCircuit, samples: readonly Packe
 
 /** Bounds of |slot|: every operation on magnitudes. */
 const bounds: Rules = {
-	input: (op, _at, _plain, inputs) => inputs.get(op.name)?.[op.part] ?? new Float64Array(),
-	rotate: (op, at) => rotated(at(op.a), op.steps),
-	add: (op, at) => add(at(op.a), at(op.b)),
-	subtract: (op, at) => add(at(op.a), at(op.b)),
+	input: (op, _, { inputs }) => inputs.get(op.name)?.[op.part] ?? new Float64Array(),
+	rotate: (op, at, { make }) => rotated(at(op.a), op.steps, make()),
+	add: (op, at, { make }) => add(at(op.a), at(op.b), make()),
+	subtract: (op, at, { make }) => add(at(op.a), at(op.b), make()),
 	negate: (op, at) => at(op.a),
-	addPlain: (op, at, plain) => add(at(op.a), absolute(plain(op.plain))),
-	multiplyPlain: (op, at, plain) => multiply(at(op.a), absolute(plain(op.plain))),
-	multiply: (op, at) => multiply(at(op.a), at(op.b)),
+	addPlain: (op, at, { plain, make }) => {
+		const y = absolute(plain(op.plain), make());
+		return add(at(op.a), y, y);
+	},
+	multiplyPlain: (op, at, { plain, make }) => {
+		const y = absolute(plain(op.plain), make());
+		return multiply(at(op.a), y, y);
+	},
+	multiply: (op, at, { make }) => multiply(at(op.a), at(op.b), make()),
+	combine: (op, at, { make }) => combined(op.terms.map(at), absolute(op.weights), make()),
 };
 
 /** A bound of |slot| for every value and any input whose slots are at most `inputs` in magnitude: sound, and loose. */

@@ -6,7 +6,7 @@ import { operandsOf, type SlotCircuit } from './circuit.ts';
  * - v is a power of two and every plaintext has v finite slots;
  * - operands are below their operation (order, no cycles);
  * - rotations are by 0 < steps < v;
- * - products with a plaintext have one that is not all zero;
+ * - products with a plaintext have one that is not all zero, combinations one finite weight other than zero for each term;
  * - outputs exist.
  */
 export const verify = (circuit: SlotCircuit): void => {
@@ -25,6 +25,9 @@ export const verify = (circuit: SlotCircuit): void => {
 		if ('plain' in op && plains[op.plain] === undefined) fail(`%${id} reads plaintext ${op.plain}`);
 		if (op.kind === 'multiplyPlain' && plains[op.plain]?.every((value) => value === 0))
 			fail(`%${id} multiplies by zero`);
+		if (op.kind !== 'combine') return;
+		if (op.terms.length === 0 || op.terms.length !== op.weights.length) fail(`%${id} has not one weight for each term`);
+		if (!op.weights.every((weight) => weight !== 0 && Number.isFinite(weight))) fail(`%${id} combines by zero`);
 	});
 	for (const output of outputs)
 		for (const id of output.parts)

@@ -41,6 +41,16 @@ export const depthOf = (graph: Graph): number => {
 	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, all[id] ?? 0), 0);
 };
 
+/** Products of two values on the deepest path: levels that no way of computing the affine maps saves. */
+export const leastDepthOf = (graph: Graph): number => {
+	const result: number[] = [];
+	for (const node of graph.nodes) {
+		const before = operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0);
+		result.push(before + (node.kind === 'multiply' ? 1 : 0));
+	}
+	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, result[id] ?? 0), 0);
+};
+
 /** How often every node is used: once for each operand position, and once for each output. */
 export const usesOf = (graph: Graph): number[] => {
 	const uses = graph.nodes.map(() => 0);

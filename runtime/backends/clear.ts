@@ -8,7 +8,7 @@ import { type PlainShape, Rules, type Shape } from '../rules.ts';
  * bounds all magnitudes, simulated noise aside.
  */
 export type ClearCiphertext = { values: Float64Array | undefined; readonly shape: Shape; peak: number };
-export type ClearPlaintext = { readonly values: Float64Array; readonly shape: PlainShape; readonly peak: number };
+export type ClearPlaintext = { values: Float64Array | undefined; readonly shape: PlainShape; readonly peak: number };
 
 const peakOf = (values: Float64Array): number => {
 	let peak = 0;
@@ -43,7 +43,15 @@ export class ClearBackend implements Backend<ClearCiphertext, ClearPlaintext>, C
 	}
 
 	encode(values: Float64Array, level: number, scale: number): ClearPlaintext {
-		return { shape: this.#rules.encode(values, level, scale), values: values.slice(), peak: peakOf(values) };
+		const shape = this.#rules.encode(values, level, scale);
+		const copy = this.#array();
+		copy.set(values);
+		return { shape, values: copy, peak: peakOf(values) };
+	}
+
+	encodeNumber(value: number, level: number, scale: number): ClearPlaintext {
+		const shape = this.#rules.encodeNumber(value, level, scale);
+		return { shape, values: this.#array().fill(value), peak: Math.abs(value) };
 	}
 
 	encrypt(values: Float64Array, level: number, scale: number): ClearCiphertext {
@@ -83,7 +91,7 @@ export class ClearBackend implements Backend<ClearCiphertext, ClearPlaintext>, C
 	}
 
 	addPlain(a: ClearCiphertext, plain: ClearPlaintext): ClearCiphertext {
-		const [x, y] = [this.valuesOf(a), plain.values];
+		const [x, y] = [this.valuesOf(a), this.valuesOf(plain)];
 		const result = this.#handle(this.#rules.addPlain(a.shape, plain.shape), a.peak + plain.peak);
 		const z = this.valuesOf(result);
 		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) + (y[i] as number);
@@ -91,7 +99,7 @@ export class ClearBackend implements Backend<ClearCiphertext, ClearPlaintext>, C
 	}
 
 	multiplyPlain(a: ClearCiphertext, plain: ClearPlaintext): ClearCiphertext {
-		const [x, y] = [this.valuesOf(a), plain.values];
+		const [x, y] = [this.valuesOf(a), this.valuesOf(plain)];
 		const result = this.#handle(this.#rules.multiplyPlain(a.shape, plain.shape), a.peak * plain.peak);
 		const z = this.valuesOf(result);
 		for (let i = 0; i < z.length; i++) z[i] = (x[i] as number) * (y[i] as number);
@@ -134,16 +142,23 @@ export class ClearBackend implements Backend<ClearCiphertext, ClearPlaintext>, C
 		this.#live--;
 	}
 
-	disposePlain(_plain: ClearPlaintext): void {}
+	disposePlain(plain: ClearPlaintext): void {
+		this.#free.push(this.valuesOf(plain));
+		plain.values = undefined;
+	}
 
-	protected valuesOf(a: ClearCiphertext): Float64Array {
-		if (a.values === undefined) throw new RefusedError('misuse', 'this ciphertext was disposed before');
-		return a.values;
+	protected valuesOf({ values }: { readonly values: Float64Array | undefined }): Float64Array {
+		if (values === undefined) throw new RefusedError('misuse', 'this handle was disposed before');
+		return values;
+	}
+
+	#array(): Float64Array {
+		return this.#free.pop() ?? new Float64Array(this.#rules.slots);
 	}
 
 	#handle(shape: Shape, peak: number): ClearCiphertext {
 		this.#live++;
-		return { values: this.#free.pop() ?? new Float64Array(this.#rules.slots), shape, peak };
+		return { values: this.#array(), shape, peak };
 	}
 
 	/** The result, or RefusedError 'input' and no handle when its values could wrap around the modulus. */

@@ -24,6 +24,10 @@ export class SealBackend implements Backend<SealCiphertext, SealPlaintext> {
 		return this.#context.encode(values, level, scale);
 	}
 
+	encodeNumber(value: number, level: number, scale: number): SealPlaintext {
+		return this.#context.encodeNumber(value, level, scale);
+	}
+
 	add(a: SealCiphertext, b: SealCiphertext): SealCiphertext {
 		const { evaluator, rules } = this.#context;
 		return withScale(b, a, () =>

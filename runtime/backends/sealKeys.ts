@@ -1,6 +1,6 @@
 import type { Decryptor, Encryptor, KeyGenerator, SecretKey } from 'node-seal';
-import { checkPlaintext } from '../codec.ts';
-import { normalizeSteps } from '../rules.ts';
+import { checkPlaintext, packSeeded } from '../codec.ts';
+import { packKey } from '../keyCodec.ts';
 import { plainBytes, type SealCiphertext } from '../seal/ciphertext.ts';
 import type { SealContext } from '../seal/context.ts';
 import { Handles, using } from '../seal/handles.ts';
@@ -52,13 +52,14 @@ export class SealKeyOwner {
 	/** The seeded bytes of n real slots, encrypted; finite values only. */
 	encrypt(values: Float64Array, level: number, scale: number): Uint8Array {
 		const { module } = this.#context;
-		return using(this.#context.encode(values, level, scale).object, (plain) =>
+		const record = using(this.#context.encode(values, level, scale).object, (plain) =>
 			module.call('encrypt', () =>
 				using(this.#encryptor.encryptSymmetricSerializable(plain), (ciphertext) =>
 					ciphertext.saveToArray(module.seal.ComprModeType.none),
 				),
 			),
 		);
+		return packSeeded(record, this.#context.level(level).layout);
 	}
 
 	decrypt({ object }: SealCiphertext): Float64Array {
@@ -69,20 +70,21 @@ export class SealKeyOwner {
 		});
 	}
 
-	/** Makes one evaluation key and returns its seeded bytes; nothing of it stays in SEAL, and no two are ever there at once. */
+	/**
+	 * Makes one evaluation key and returns what is sent of it; nothing of it stays in SEAL, and no two are ever there at once.
+	 * SEAL makes whole keys only: those for few levels take as long as any.
+	 */
 	evaluationKey(slot: KeySlot): Uint8Array {
-		const { module, rules } = this.#context;
+		const { module, parameters, keyLevel } = this.#context;
 		const none = module.seal.ComprModeType.none;
-		return module.call('make an evaluation key', () =>
+		const record = module.call('make an evaluation key', () =>
 			slot.kind === 'relinearization'
 				? using(this.#generator.createRelinKeysSerializable(), (keys) => keys.saveToArray(none))
-				: using(
-						this.#generator.createGaloisKeysSerializableWithSteps(
-							Int32Array.of(normalizeSteps(slot.steps, rules.slots)),
-						),
-						(keys) => keys.saveToArray(none),
+				: using(this.#generator.createGaloisKeysSerializableWithSteps(Int32Array.of(slot.steps)), (keys) =>
+						keys.saveToArray(none),
 					),
 		);
+		return packKey(record, parameters, keyLevel, slot);
 	}
 
 	/** The bytes of the secret key. Whoever has them can decrypt everything. */

@@ -1,4 +1,5 @@
 import {
+	encodedNumber,
 	encodingVariance,
 	encryptionVariance,
 	keySwitchBiasVariance,
@@ -47,8 +48,13 @@ export class SimulateBackend extends ClearBackend {
 
 	override encode(values: Float64Array, level: number, scale: number): ClearPlaintext {
 		const plain = super.encode(values, level, scale);
-		this.#uniform(plain.values, Math.sqrt(encodingVariance(this.parameters.ringDegree)) / scale);
+		this.#uniform(this.valuesOf(plain), Math.sqrt(encodingVariance(this.parameters.ringDegree)) / scale);
 		return plain;
+	}
+
+	/** The rounding of a number is known, and the same in every slot. */
+	override encodeNumber(value: number, level: number, scale: number): ClearPlaintext {
+		return super.encodeNumber(encodedNumber(value, scale), level, scale);
 	}
 
 	override encrypt(values: Float64Array, level: number, scale: number): ClearCiphertext {

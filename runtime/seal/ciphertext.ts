@@ -1,5 +1,5 @@
 import type { Ciphertext } from 'node-seal';
-import { checkCiphertext, checkSeededCiphertext } from '../codec.ts';
+import { packCiphertext, unpackCiphertext, unpackSeeded } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
 import { type Shape, scalesAgree } from '../rules.ts';
 import type { SealContext } from './context.ts';
@@ -14,27 +14,23 @@ export const plainBytes = (bytes: Uint8Array): Uint8Array =>
 
 type Load = (context: SealContext, bytes: Uint8Array, level: number, scale: number, what: string) => SealCiphertext;
 
-/** Checks bytes from outside and loads them. Throws RefusedError 'message' unless they are of this level and scale. */
-export const loadCiphertext: Load = (context, bytes, level, scale, what) => {
-	checkCiphertext(bytes, context.level(level).layout, scale, what);
-	return loadChecked(context, bytes, level, scale, what);
-};
+/** Checks bytes from outside and loads them. Throws RefusedError 'message' unless they are of this level. */
+export const loadCiphertext: Load = (context, bytes, level, scale, what) =>
+	loadRecord(context, unpackCiphertext(bytes, context.level(level).layout, scale, what), level, scale, what);
 
 /** The same for what a key owner encrypted: its second polynomial is drawn from the seed that was sent. */
-export const loadSeeded: Load = (context, bytes, level, scale, what) => {
-	checkSeededCiphertext(bytes, context.level(level).layout, scale, what);
-	return loadChecked(context, bytes, level, scale, what);
-};
+export const loadSeeded: Load = (context, bytes, level, scale, what) =>
+	loadRecord(context, unpackSeeded(bytes, context.level(level).layout, scale, what), level, scale, what);
 
-const loadChecked: Load = (context, bytes, level, scale, what) => {
+const loadRecord: Load = (context, record, level, scale, what) => {
 	const { seal } = context.module;
 	const object = filled(new seal.Ciphertext(), (empty) =>
-		context.module.call(`load ${what}`, () => empty.loadFromArray(context.context, plainBytes(bytes)), 'message'),
+		context.module.call(`load ${what}`, () => empty.loadFromArray(context.context, record), 'message'),
 	);
 	return { object, shape: { level, scale, size: 2 } };
 };
 
-/** The bytes of a ciphertext of size 2 at the level and scale that the program declares; the scale is made exact. */
+/** The bytes of a ciphertext of size 2 as sent; level and scale must be those that the program declares. */
 export const saveCiphertext = (
 	context: SealContext,
 	{ object, shape }: SealCiphertext,
@@ -46,13 +42,7 @@ export const saveCiphertext = (
 			'misuse',
 			`a ciphertext of size ${shape.size}, level ${shape.level} and scale ${shape.scale} stands where size 2, level ${level} and scale ${scale} are declared`,
 		);
-	const before = object.scale();
-	return context.module.call('save a ciphertext', () => {
-		object.setScale(scale);
-		try {
-			return object.saveToArray(context.module.seal.ComprModeType.none);
-		} finally {
-			object.setScale(before);
-		}
-	});
+	const none = context.module.seal.ComprModeType.none;
+	const record = context.module.call('save a ciphertext', () => object.saveToArray(none));
+	return packCiphertext(record, context.level(level).layout);
 };

@@ -1,10 +1,11 @@
 import type { CKKSEncoder, Evaluator, ParmsIdType, Plaintext, SEALContext } from 'node-seal';
-import type { Level } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
 import type { CkksParameters, KeyNeeds } from '../plan.ts';
+import type { Level } from '../records.ts';
 import { type PlainShape, Rules } from '../rules.ts';
 import { filled, Handles, release, using } from './handles.ts';
 import type { SealModule } from './module.ts';
+import { NumberEncoder } from './numbers.ts';
 
 const SECURITY_LEVELS = [128, 192, 256];
 /** SEAL knows security limits up to here. */
@@ -49,6 +50,7 @@ export class SealContext {
 	readonly #encoder: CKKSEncoder;
 	readonly #levels: readonly ChainLevel[];
 	readonly #handles = new Handles();
+	readonly #numbers = new NumberEncoder();
 
 	constructor(module: SealModule, parameters: CkksParameters, keys: KeyNeeds) {
 		checkParameters(parameters);
@@ -100,6 +102,16 @@ export class SealContext {
 				this.evaluator.plainModSwitchToInplace(plain, this.level(level).id);
 				plain.shrinkToFit();
 			}),
+		);
+		return { object, shape };
+	}
+
+	/** Encodes one number for every slot (see `NumberEncoder`). The caller releases it. */
+	encodeNumber(value: number, level: number, scale: number): SealPlaintext {
+		const shape = this.rules.encodeNumber(value, level, scale);
+		const bytes = this.#numbers.bytesOf(value, this.level(level).layout, scale);
+		const object = filled(new this.module.seal.Plaintext(), (plain) =>
+			this.module.call('encode a number', () => plain.loadFromArray(this.context, bytes)),
 		);
 		return { object, shape };
 	}

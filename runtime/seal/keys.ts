@@ -1,11 +1,9 @@
 import type { GaloisKeys, RelinKeys } from 'node-seal';
-import { checkRelinearizationKey, checkRotationKey } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
+import { unpackKey } from '../keyCodec.ts';
 import { Pacer, type RunOptions } from '../pace.ts';
 import type { KeyNeeds } from '../plan.ts';
-import { normalizeSteps } from '../rules.ts';
 import { type KeySlot, keySlots } from '../sizes.ts';
-import { plainBytes } from './ciphertext.ts';
 import type { SealContext } from './context.ts';
 import { filled, Handles } from './handles.ts';
 
@@ -57,15 +55,10 @@ export class EvaluationKeys {
 	#load(context: SealContext, slot: KeySlot, bytes: Uint8Array): void {
 		const { seal } = context.module;
 		const what = slot.kind === 'rotation' ? `the key of rotation ${slot.steps}` : 'the relinearization key';
+		const record = unpackKey(bytes, context.parameters, context.keyLevel, slot, what);
 		const load = (keys: RelinKeys | GaloisKeys): void =>
-			context.module.call(`load ${what}`, () => keys.loadFromArray(context.context, plainBytes(bytes)), 'message');
-		if (slot.kind === 'relinearization') {
-			checkRelinearizationKey(bytes, context.keyLevel, what);
-			this.#relinearization = this.#handles.keep(filled(new seal.RelinKeys(), load));
-			return;
-		}
-		const steps = normalizeSteps(slot.steps, context.rules.slots);
-		checkRotationKey(bytes, context.keyLevel, steps, what);
-		this.#rotations.set(steps, this.#handles.keep(filled(new seal.GaloisKeys(), load)));
+			context.module.call(`load ${what}`, () => keys.loadFromArray(context.context, record), 'message');
+		if (slot.kind === 'relinearization') this.#relinearization = this.#handles.keep(filled(new seal.RelinKeys(), load));
+		else this.#rotations.set(slot.steps, this.#handles.keep(filled(new seal.GaloisKeys(), load)));
 	}
 }

@@ -5,7 +5,7 @@ import { chainOf, demandOf, totalBits } from '../../compiler/ckks/chain.ts';
 import { sameScale } from '../../compiler/ckks/circuit.ts';
 import { evaluateAll as evaluateCkks } from '../../compiler/ckks/evaluate.ts';
 import { lower } from '../../compiler/ckks/lower.ts';
-import { type Solution, solveParameters } from '../../compiler/ckks/parameters.ts';
+import { ParameterSolver, type Solution } from '../../compiler/ckks/parameters.ts';
 import { isPrime } from '../../compiler/ckks/primes.ts';
 import { modulusLimit } from '../../compiler/ckks/security.ts';
 import { verify } from '../../compiler/ckks/verify.ts';
@@ -19,7 +19,7 @@ import { randomCircuit, requirementsFor, sampleFor } from './support.ts';
 const slots = 16;
 const RUNS = { ...REPEATABLE, numRuns: 40, includeErrorInReport: true };
 const solve = (circuit: SlotCircuit, ringDegree: number, precision: number, security: 128 | 192 | 256 = 128) =>
-	solveParameters(circuit, requirementsFor(circuit, { ringDegree, security, precision }));
+	new ParameterSolver(circuit, requirementsFor(circuit, { ringDegree, security, precision })).solve();
 
 const bitsOf = fc.record({
 	scale: fc.integer({ min: 20, max: 34 }),
@@ -129,7 +129,7 @@ test('shallow circuits always have parameters, though the search looks at the fi
 		fc.property(randomCircuit(slots, 3), fc.integer({ min: 6, max: 14 }), fc.nat(50), (circuit, precision, seed) => {
 			const requirements = requirementsFor(circuit, { ringDegree: 16384, security: 128, precision });
 			const samples = [seed, 7, 3, 5].map((k) => sampleFor(slots, k));
-			const solution = solveParameters(circuit, { ...requirements, samples });
+			const solution = new ParameterSolver(circuit, { ...requirements, samples }).solve();
 			assert.ok(solution && solution.bits >= precision);
 		}),
 		{ ...RUNS, numRuns: 25 },

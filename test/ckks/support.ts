@@ -53,6 +53,13 @@ export const requirementsFor = (
 		...wanted,
 		samples,
 		read: new Map(circuit.outputs.map(({ name, parts }) => [name, parts.map(() => everywhere)])),
-		magnitudes: observedMagnitudes(circuit, samples),
+		outputMagnitudes: outputMagnitudesOf(circuit, samples),
+		batch: 1,
+		magnitudes: { sound: () => observedMagnitudes(circuit, samples) },
 	};
+};
+
+const outputMagnitudesOf = (circuit: SlotCircuit, samples: readonly PackedInputs[]): ReadonlyMap<string, number> => {
+	const all = observedMagnitudes(circuit, samples);
+	return new Map(circuit.outputs.map(({ name, parts }) => [name, Math.max(...parts.map((id) => all[id] as number))]));
 };

@@ -22,6 +22,7 @@ const sample = (): CkksCircuit => {
 	const circuit = builder.build([
 		{ name: 'y', parts: [builder.subtract(third, builder.rotate(x, 2)), third] },
 		{ name: 'w', parts: [builder.add(x, z)] },
+		{ name: 'v', parts: [builder.combine([x, z], Float64Array.of(0.5, -2))] },
 	]);
 	const demand = demandOf(circuit);
 	const chain = chainOf(
@@ -47,6 +48,12 @@ const withConstants = (kind: Kind, change: (constant: Constant) => Constant): Ck
 	const circuit = sample();
 	const op = circuit.ops[idOf(circuit, kind)] as Op<'addPlain'>;
 	return { ...circuit, constants: circuit.constants.map((c, id) => (id === op.constant ? change(c) : c)) };
+};
+const combining = (terms: (circuit: CkksCircuit) => readonly number[]): CkksCircuit => {
+	const circuit = sample();
+	const last = circuit.ops.length;
+	const combination = circuit.ops[idOf(circuit, 'combine')] as Op<'combine'>;
+	return { ...circuit, ops: [...circuit.ops, { ...combination, terms: terms(circuit), slot: last }] };
 };
 const of = (circuit: CkksCircuit, size: 2 | 3): number => circuit.ops.findIndex((op) => op.size === size);
 
@@ -87,6 +94,15 @@ const broken: readonly (readonly [string, () => CkksCircuit, RegExp])[] = [
 	],
 	['a product of size 2', () => changed('multiply', () => ({ size: 2 })), /size/],
 	['a product of the wrong scale', () => changed('multiply', ({ scale }) => ({ scale: 2 * scale })), /scale/],
+	['a combination of size 3', () => changed('combine', () => ({ size: 3 })), /size/],
+	['a combination at another level', () => changed('combine', ({ level }) => ({ level: level - 1 })), /level/],
+	['a combination of the wrong scale', () => changed('combine', () => ({ scale: 1 })), /weights of scale/],
+	['a combination of terms at other scales', () => combining((c) => [idOf(c, 'input'), idOf(c, 'rescale')]), /terms/],
+	[
+		'a combination of more terms than weights',
+		() => combining((c) => [0, 1, 0].map(() => idOf(c, 'input'))),
+		/weights/,
+	],
 	['a relinearisation of size 2', () => changed('relinearize', (_, c) => ({ a: of(c, 2) })), /nothing to relinearise/],
 	['a relinearisation that leaves size 3', () => changed('relinearize', () => ({ size: 3 })), /size/],
 	['a rescale that keeps the level', () => changed('rescale', ({ level }) => ({ level: level + 1 })), /level/],
@@ -130,6 +146,7 @@ test('the sample has every kind of operation, is valid, and prints', () => {
 		addPlain: true,
 		multiplyPlain: true,
 		multiply: true,
+		combine: true,
 		relinearize: true,
 		rescale: true,
 		modSwitch: true,

@@ -14,7 +14,7 @@ const common = {
 	fingerprint: 'f00d',
 	parameters: { ringDegree: 16, primes: [97, 193], specialPrime: 257, security: 128 },
 	batch: 1,
-	keys: { relinearization: false, steps: [] },
+	keys: { steps: [] },
 } as const;
 const port = { level: 1, scale: 32 };
 const client: ClientProgram = {
@@ -38,7 +38,7 @@ const server: ServerProgram = {
 		{ op: 'output', a: 0, output: 0, part: 0 },
 	],
 	constants: [{ offset: 0, level: 1, scale: 1 }],
-	memory: { ciphertexts: 1, keys: 0, constants: 1 },
+	memory: { context: 1, keys: 0, constants: 1, ciphertexts: 1, temporaries: 0 },
 };
 
 /** Eight little-endian float64 of value 2, byte by byte. */

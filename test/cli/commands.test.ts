@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -283,13 +283,29 @@ test('the source of the ranges is said', async ({ folder, one }) => {
 	assert.not.match(chosen.stderr, /calibration\.npy/);
 });
 
-test('inspect shows one pass or all of them, or the report of a build directory', async ({ one, build }) => {
-	const stages = (await json('inspect', one)).stages as { pass: string; text: string }[];
+test('inspect shows what was decided for a model or a build, and one pass or all of them', async ({ one, build }) => {
+	const stages = (await json('inspect', one, '--after', 'all')).stages as { pass: string; text: string }[];
 	assert.ok(stages.length > 3);
 	const [first] = stages;
 	assert.is((await start('inspect', one, '--quiet', '--after', first?.pass ?? '')).stdout, `${first?.text}\n`);
-	assert.equal(await json('inspect', build), JSON.parse(readFileSync(join(build, 'report.json'), 'utf8')));
+	assert.equal((await json('inspect', one, '--after', first?.pass ?? '')).stages, [first]);
+	const built = JSON.parse(readFileSync(join(build, 'report.json'), 'utf8'));
+	assert.equal(await json('inspect', build), built);
+	assert.equal(await json('inspect', one), built);
+	assert.is((await start('inspect', build)).stdout, (await start('inspect', one, '--quiet')).stdout);
 	assert.is((await start('inspect', build, '--after', first?.pass ?? '')).status, 2);
+});
+
+test('a report that another version wrote is refused', async ({ folder }) => {
+	const old = join(folder, 'old');
+	mkdirSync(old);
+	writeFileSync(
+		join(old, 'report.json'),
+		JSON.stringify({ model: { name: 'old', inputs: [], outputs: [] }, layers: [] }),
+	);
+	const { status, stderr } = await start('inspect', old);
+	assert.is(status, 3);
+	assert.match(stderr, /lacks fields of a report[\s\S]*Compile the model again/);
 });
 
 test('the report page holds the report, nothing from outside, and no markup from the model', async ({ folder }) => {
@@ -299,7 +315,8 @@ test('the report page holds the report, nothing from outside, and no markup from
 	await json('compile', path, '-o', join(folder, 'markup'));
 	const page = readFileSync(join(folder, 'markup', 'report.html'), 'utf8');
 	assert.match(page, /&lt;script&gt;/);
-	assert.not.match(page, /<script|<b>|https?:|src=|href=|undefined|NaN/);
+	const text = page.replaceAll(/src="data:image\/png;base64,[\w+/=]*"/g, '').replaceAll(/href="#layer-\d+"/g, '');
+	assert.not.match(text, /<script|<b>x|https?:|src=|href=|undefined|NaN/);
 });
 
 test('ops lists operators with their domain and first opset', async () => {

@@ -16,7 +16,7 @@ test('bytes are shown in the unit in which they are at least 1', () => {
 
 test('numbers keep five digits and whole numbers all of them', () => {
 	assert.equal([8192, 0.123456789, 1e-9, -2.5].map(formatNumber), ['8192', '0.12346', '1e-9', '-2.5']);
-	assert.equal([12.4, 1500].map(formatTime), ['12 ms', '1.50 s']);
+	assert.equal([0.5523, 12.4, 1500].map(formatTime), ['0.55 ms', '12 ms', '1.50 s']);
 });
 
 test('a table aligns its columns, numbers to the right, and ends no line in spaces', () => {

@@ -26,7 +26,22 @@ const broken: readonly (readonly [string, Program, RegExp])[] = [
 		server({ inputs: sample.server.inputs.map((input) => ({ ...input, parts: 2 })) }),
 		/input parts/,
 	],
-	['a rotation without a key', server({ keys: { relinearization: true, steps: [3] } }), /no key/],
+	['a rotation without a key', server({ keys: { relinearization: 1, steps: [{ step: 3, level: 1 }] } }), /no key/],
+	[
+		'a rotation above the level that its key serves',
+		server({
+			keys: {
+				relinearization: 1,
+				steps: sample.server.keys.steps.map(({ step }, k) => ({ step, level: k })),
+			},
+		}),
+		/no key for rotation by 3 at level 1/,
+	],
+	[
+		'a relinearisation above the level that its key serves',
+		server({ keys: { ...sample.server.keys, relinearization: 0 } }),
+		/no key for relinearization at level 1/,
+	],
 	['a constant that does not exist', server({ constants: sample.server.constants.slice(0, 1) }), /no constant/],
 	['constants that end too early', { ...sample, constants: sample.constants.subarray(1) }, /outside/],
 	['halves of different programs', server({ fingerprint: '0'.repeat(64) }), /differ/],

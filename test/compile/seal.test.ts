@@ -6,6 +6,7 @@ import { createClient } from '../../runtime/client.ts';
 import { RefusedError } from '../../runtime/errors.ts';
 import { createServer } from '../../runtime/server.ts';
 import { node } from '../support/onnx.ts';
+import { runEncrypted } from './encrypted.ts';
 import { calibrationOf, convolutional, floats, logistic, model, sampleOf } from './models.ts';
 import type { Sample } from './support.ts';
 
@@ -19,11 +20,7 @@ const checkEncrypted = async (
 	options: CompileOptions = {},
 ): Promise<number> => {
 	const { program, stages } = compile(bytes, options);
-	const client = await createClient(program.client);
-	const server = await createServer(program.server, program.constants);
-	await server.loadKeys(await client.evaluationKeys());
-	const message = await client.encryptBatch(samples);
-	const results = await client.decryptBatch(await server.evaluate(message));
+	const results = await runEncrypted(program, samples);
 	assert.is(results.length, samples.length);
 	results.forEach(({ outputs, warnings }, k) => {
 		assert.equal(warnings, []);
@@ -35,8 +32,6 @@ const checkEncrypted = async (
 			assert.ok(error <= SLACK * predictedError, `${name}: error ${error}, predicted at most ${predictedError}`);
 		}
 	});
-	client.dispose();
-	await server.dispose();
 	return program.client.parameters.ringDegree;
 };
 

@@ -192,6 +192,26 @@ test('no input within the assumed range is a reason for doubt', async () => {
 	await checkModel(bytes, [new Map([['x', signs]])]);
 });
 
+test('noise at the ends of the assumed range is no reason for doubt', async () => {
+	const nodes = [node('Mul', ['x', 'c'], ['y'])];
+	const bytes = model(nodes, { x: [1, 64] }, ['y'], { c: { shape: [], data: [3] } });
+	// Half of the elements exceed the largest right answer by their noise.
+	await checkModel(bytes, [new Map([['x', new Float64Array(64).fill(1)]])]);
+});
+
+test('padding that fills whole ciphertexts is zero', async () => {
+	const nodes = [
+		node('Pad', ['x', 'pads'], ['p']),
+		node('Mul', ['p', 'p'], ['s']),
+		node('Conv', ['s', 'k'], ['c'], { attributes: { kernel_shape: [2, 2] } }),
+		node('Mul', ['c', 'c'], ['y']),
+	];
+	const constants = { pads: integers(0, 0, 2, 2, 0, 0, 2, 2), k: floats([1, 1, 2, 2], 1) };
+	const bytes = model(nodes, { x: [1, 1, 2, 2] }, ['y', 'p'], constants);
+	// One element in each ciphertext, two, and eight.
+	for (const batch of [4096, 2048, 512]) await checkModel(bytes, twoSamples({ x: 4 }), { options: { batch } });
+});
+
 test('parameters are found where the first sample is a little quieter than the others', () => {
 	const nodes = [
 		node('Mul', ['x', 'x'], ['a']),

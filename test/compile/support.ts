@@ -46,14 +46,23 @@ const readSlots = (layout: Layout, parts: readonly Float64Array[], size: number,
 	return read;
 };
 
+/** Values of the body's inputs: what the client makes of a sample before it encrypts. */
+export const afterHeads = ({ stages }: Compiled, sample: Sample): Values =>
+	new Map([...sample].map(([name, x]) => [name, applyHead(stages.split.heads.get(name), x)]));
+
 /** Values of the body's inputs, and of the slots they are packed in. */
-const prepared = ({ stages }: Compiled, sample: Sample): { readonly body: Values; readonly packed: PackedInputs } => {
-	const body = new Map([...sample].map(([name, x]) => [name, applyHead(stages.split.heads.get(name), x)]));
+const prepared = (compiled: Compiled, sample: Sample): { readonly body: Values; readonly packed: PackedInputs } => {
+	const { stages } = compiled;
+	const body = afterHeads(compiled, sample);
 	const packed = new Map(
 		[...stages.lowered.inputs].map(([name, layout]) => [name, packInto(layout, body.get(name) as Float64Array)]),
 	);
 	return { body, packed };
 };
+
+/** The values of a sample that the client sends: an input may turn out not to matter. */
+export const needed = ({ client }: Program, sample: Sample): Sample =>
+	new Map([...sample].filter(([name]) => client.inputs.some((input) => input.name === name)));
 
 /** The same sample at every stage of the compiler gives the same answer. Returns the outputs before their tails. */
 const checkStages = (compiled: Compiled, sample: Sample): Values => {
@@ -81,8 +90,12 @@ const checkStages = (compiled: Compiled, sample: Sample): Values => {
 	);
 	compareAll('slots', bySlots, expected);
 
+	const { ops } = solution.circuit;
+	// What is added to a sum of the same slot value is a part of it: a combination of terms that have several scales.
+	const parts = new Set(ops.flatMap((op) => (op.kind === 'add' && ops[op.a]?.slot === op.slot ? [op.a, op.b] : [])));
 	evaluateCkks(solution.circuit, packed).forEach((values, id) => {
-		const slot = slots[solution.circuit.ops[id]?.slot ?? -1] as Float64Array;
+		if (parts.has(id)) return;
+		const slot = slots[ops[id]?.slot ?? -1] as Float64Array;
 		const allowed = 1e-12 * Math.max(1, largest(slot));
 		const same = values.every((value, t) => Math.abs(value - (slot[t] as number)) <= allowed);
 		assert.ok(same, `ckks: %${id} does not hold the slot value that it says it carries`);
@@ -146,6 +159,15 @@ const checkPlan = ({ client, server, constants }: Program): void => {
 				return rules.multiply(at(instruction.a), at(instruction.b));
 			case 'negate':
 				return at(instruction.a);
+			case 'combine': {
+				const { terms, offset, level, scale } = instruction;
+				assert.ok(terms.length > 0 && offset + terms.length <= constants.length, 'weights lie outside the constants');
+				return terms
+					.map((term, k) =>
+						rules.multiplyPlain(at(term), rules.encodeNumber(constants[offset + k] as number, level, scale)),
+					)
+					.reduce((a, b) => rules.sum(a, b));
+			}
 			case 'relinearize':
 				return rules.relinearize(at(instruction.a));
 			case 'rescale':
@@ -178,7 +200,7 @@ const checkPlan = ({ client, server, constants }: Program): void => {
 	assert.equal([...written].sort(), parts.sort(), 'parts of outputs that are written');
 	const steps = new Set(server.instructions.flatMap((step) => (step.op === 'rotate' ? [step.steps] : [])));
 	assert.equal(
-		server.keys.steps,
+		server.keys.steps.map(({ step }) => step),
 		[...steps].sort((a, b) => a - b),
 		'exactly the keys that are used',
 	);
@@ -190,6 +212,8 @@ export type Checks = {
 	readonly reference?: boolean;
 	/** Run with simulated noise as well and compare with the prediction. Default true. */
 	readonly simulate?: boolean;
+	/** The samples are those of the calibration: errors must not exceed what the program predicts either. Default false. */
+	readonly predicted?: boolean;
 };
 
 /**
@@ -199,7 +223,7 @@ export type Checks = {
 export const checkModel = async (
 	bytes: Uint8Array,
 	samples: readonly Sample[],
-	{ options = {}, reference: withReference = true, simulate = true }: Checks = {},
+	{ options = {}, reference: withReference = true, simulate = true, predicted = false }: Checks = {},
 ): Promise<Compiled> => {
 	const compiled = compile(bytes, options);
 	const { program, stages } = compiled;
@@ -209,12 +233,17 @@ export const checkModel = async (
 	if (first !== undefined) checkLeftovers(compiled, first);
 	for (const sample of withReference ? samples.slice(0, 2) : []) await checkReference(bytes, compiled, sample);
 	for (const backend of simulate ? (['clear', 'simulate'] as const) : (['clear'] as const)) {
-		const results = await evaluateLocally(program, backend, samples);
+		const results = await evaluateLocally(
+			program,
+			backend,
+			samples.map((sample) => needed(program, sample)),
+		);
 		results.forEach(({ outputs, warnings }, k) => {
 			assert.equal(warnings, [], `${backend}: warnings`);
 			const raw = new Map([...outputs].map(([name, output]) => [name, output.raw.data]));
 			if (backend === 'clear') compareAll('plan', raw, expected[k] as Values);
 			else checkNoise(compiled, samples[k] as Sample, raw, expected[k] as Values);
+			if (backend === 'simulate' && predicted) checkPredicted(program, raw, expected[k] as Values);
 			for (const output of stages.core.outputs) {
 				const result = outputs.get(output.name);
 				const tail = stages.split.tails.get(output.name) ?? [];
@@ -239,14 +268,30 @@ const checkReference = async (bytes: Uint8Array, compiled: Compiled, sample: Sam
 };
 
 /**
+ * Analyses take errors as independent. Those of one value that meet again, as in x + f(x), may have a deviation larger by this,
+ * when both are equally large.
+ */
+const REUNITED = Math.SQRT2;
+
+/** There is noise, and no output's exceeds what the program says. */
+export const checkPredicted = ({ client }: Program, raw: Values, expected: Values): void => {
+	for (const { name, predictedError } of client.outputs) {
+		const values = expected.get(name) as Float64Array;
+		const error = largest(values.map((value, i) => value - (raw.get(name)?.[i] ?? Number.NaN)));
+		assert.ok(error > 0, `${name}: no noise`);
+		assert.ok(error <= REUNITED * predictedError, `${name}: error ${error}, the program predicts ${predictedError}`);
+	}
+};
+
+/**
  * Simulated noise stays below the bound that the noise analysis gives for this very sample. The bound is six deviations of
  * the worst element, and tails are those of a Laplace distribution: of thousands of elements a few may pass it.
  */
-const checkNoise = (compiled: Compiled, sample: Sample, raw: Values, expected: Values): void => {
+export const checkNoise = (compiled: Compiled, sample: Sample, raw: Values, expected: Values): void => {
 	const { lowered, solution } = compiled.stages;
 	const variances = new Map<number, Float64Array>();
 	visitNoise(solution.circuit, prepared(compiled, sample).packed, (id, _, variance) => {
-		variances.set(id, variance);
+		variances.set(id, variance.slice());
 	});
 	for (const { name, parts } of solution.circuit.outputs) {
 		const values = expected.get(name) as Float64Array;
@@ -255,7 +300,7 @@ const checkNoise = (compiled: Compiled, sample: Sample, raw: Values, expected: V
 			const variance = variances.get(parts[part] as number) as Float64Array;
 			return Array.from(variance, (v, t) => ((elements[t] as number) < 0 ? 0 : Math.sqrt(v)));
 		});
-		const bound = deviationsFor(values.length) * Math.max(...deviations);
+		const bound = REUNITED * deviationsFor(values.length) * Math.max(...deviations);
 		const error = largest(values.map((value, i) => value - (raw.get(name)?.[i] ?? Number.NaN)));
 		assert.ok(error > 0 && error <= bound, `${name}: error ${error}, predicted at most ${bound}`);
 	}

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { diagonalsOf, type Placement } from '../../compiler/packing/kernels/diagonals.ts';
-import { type PackedMap, packedMap, recordMap } from '../../compiler/packing/kernels/map.ts';
+import { coverOf, type Placement } from '../../compiler/packing/kernels/diagonals.ts';
+import { type MapOutput, type PackedMap, packedMap, recordMap } from '../../compiler/packing/kernels/map.ts';
+import { sourcesOf } from '../../compiler/packing/kernels/sources.ts';
 import { type Layout, layoutOf, replicated, UNKNOWN, ZERO } from '../../compiler/packing/layout.ts';
 import { SlotBuilder, type SlotCircuit } from '../../compiler/slots/circuit.ts';
 import { evaluateAll } from '../../compiler/slots/evaluate.ts';
@@ -68,12 +69,15 @@ export const mapBy = (
 	placements: readonly Placement[],
 	slots: number,
 ): PackedMap | undefined => {
-	const sources = layouts.flatMap(({ parts }, term) => parts.map((elementAt, part) => ({ term, part, elementAt })));
-	const outputs: PackedMap['outputs'][number][] = [];
+	const sources = sourcesOf(
+		layouts,
+		matrices.map(({ columns }) => columns),
+	);
+	const outputs: MapOutput[] = [];
 	for (const placement of placements) {
-		const diagonals = diagonalsOf(matrices, sources, placement);
-		if (diagonals === undefined || diagonals.length === 0) return undefined;
-		outputs.push({ placement, diagonals });
+		const cover = coverOf(matrices, sources, placement);
+		if (cover === undefined) return undefined;
+		outputs.push({ cover, placement });
 	}
 	return packedMap(slots, outputs);
 };

@@ -180,6 +180,7 @@ test('constants are encoded once with the cache, and at every use without it', (
 				encoded++;
 				return backend.encode(values, level, scale);
 			},
+			encodeNumber: (value: number, level: number, scale: number) => backend.encodeNumber(value, level, scale),
 			disposePlain: () => void disposed++,
 		};
 		const source = new Constants(server, constants, counting, cache);

@@ -55,7 +55,7 @@ test('keys under a name that is loaded are refused, and the loaded ones stay', a
 
 test('a load that fails leaves key sets and cached constants as they were', async () => {
 	// One key set fits beside the cached constants, two only without them.
-	const memory = { ciphertexts: 4e6, keys: 2e6, constants: 3e6 };
+	const memory = { context: 1e6, keys: 2e6, constants: 3e6, ciphertexts: 2e6, temporaries: 1e6 };
 	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 9.5e6 });
 	const client = await createClient(program.client);
 	const stranger = await createClient(program.client);
@@ -71,10 +71,30 @@ test('a load that fails leaves key sets and cached constants as they were', asyn
 		assert.is((await refusalOfAsync(load())).code, code);
 		assert.equal(server.keySets, [client.keySet]);
 		assert.ok(server.cachesConstants);
-		await answersRight(client, server);
 	}
 	await server.loadKeys(others);
 	assert.not.ok(server.cachesConstants);
+	await answersRight(client, server);
+	await answersRight(stranger, server);
+	for (const owner of [client, stranger]) owner.dispose();
+	await server.dispose();
+});
+
+test('constants that were encoded keep their memory, so a key set that needs it is refused', async () => {
+	const memory = { context: 1e6, keys: 2e6, constants: 3e6, ciphertexts: 2e6, temporaries: 1e6 };
+	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 9.5e6 });
+	const client = await createClient(program.client);
+	const stranger = await createClient(program.client);
+	const others = await stranger.evaluationKeys();
+	await server.loadKeys(await client.evaluationKeys());
+	await answersRight(client, server);
+	const { code, hint } = await refusalOfAsync(server.loadKeys(others));
+	assert.is(code, 'memory');
+	assert.match(hint ?? '', /before it evaluates/);
+	assert.equal(server.keySets, [client.keySet]);
+	await answersRight(client, server);
+	await server.dropKeys(client.keySet);
+	await server.loadKeys(others);
 	await answersRight(stranger, server);
 	for (const owner of [client, stranger]) owner.dispose();
 	await server.dispose();

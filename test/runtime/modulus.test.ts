@@ -5,7 +5,7 @@ import { SimulateBackend } from '../../runtime/backends/simulate.ts';
 import { createClient } from '../../runtime/client.ts';
 import { LocalEvaluator } from '../../runtime/local.ts';
 import { createServer } from '../../runtime/server.ts';
-import { makeProgram, maxDifference, refusalOf, SCALE, SMALL } from './support.ts';
+import { everyKey, makeProgram, maxDifference, refusalOf, SCALE, SMALL } from './support.ts';
 
 const SLOTS = SMALL.ringDegree / 2;
 const [q0, q1] = SMALL.primes as [number, number];
@@ -15,7 +15,7 @@ const filled = (value: number): Float64Array => new Float64Array(SLOTS).fill(val
 const SQUARE_SCALE = SCALE ** 2 / q1;
 const square = makeProgram({
 	inputs: [{ shape: [SLOTS], range: [-30, 30] }],
-	keys: { relinearization: true },
+	keys: { relinearization: 1 },
 	instructions: [
 		{ op: 'input', to: 0, input: 0, part: 0 },
 		{ op: 'multiply', to: 0, a: 0, b: 0 },
@@ -55,7 +55,7 @@ test('SEAL wraps around just where clear and simulate refuse', async () => {
 	await server.dispose();
 });
 
-const keys = { relinearization: true, steps: [1] };
+const keys = everyKey(SMALL, 1);
 for (const make of [() => new ClearBackend(SMALL, keys), () => new SimulateBackend(SMALL, keys, 5)]) {
 	test(`${make().name} finds values beyond the modulus after every operation that can cause them`, () => {
 		const backend = make();

@@ -18,7 +18,7 @@ import { SealContext, type SealPlaintext } from '../../runtime/seal/context.ts';
 import { EvaluationKeys } from '../../runtime/seal/keys.ts';
 import { loadSeal, type SealModule } from '../../runtime/seal/module.ts';
 import { keySlots } from '../../runtime/sizes.ts';
-import { makeParameters, sampleOf } from './support.ts';
+import { everyKey, makeParameters, sampleOf } from './support.ts';
 
 const N = 8192;
 const SCALE = 2 ** 30;
@@ -71,10 +71,10 @@ const measure = async <C, P>(levels: number, make: (step: number) => Promise<Sub
 /** Handles are left to the end of the process: a round makes a few megabytes of them. */
 const sealSubject = (module: SealModule, parameters: CkksParameters) => {
 	const steps = Array.from({ length: ROUNDS }, (_, i) => i + 1);
-	const context = new SealContext(module, parameters, { relinearization: true, steps });
+	const context = new SealContext(module, parameters, everyKey(parameters, ...steps));
 	return async (step: number): Promise<Subject<SealCiphertext, SealPlaintext>> => {
 		const owner = new SealKeyOwner(context);
-		const needs = { relinearization: true, steps: [step] };
+		const needs = everyKey(parameters, step);
 		const bytes = keySlots(needs).map((slot) => owner.evaluationKey(slot));
 		const keys = await EvaluationKeys.load(context, needs, bytes, {});
 		return {
@@ -94,11 +94,11 @@ const sealSubject = (module: SealModule, parameters: CkksParameters) => {
 const simulatedSubject =
 	(parameters: CkksParameters) =>
 	async (step: number): Promise<Subject<ClearCiphertext, ClearPlaintext>> => {
-		const backend = new SimulateBackend(parameters, { relinearization: true, steps: [step] }, 100 + step);
+		const backend = new SimulateBackend(parameters, everyKey(parameters, step), 100 + step);
 		return {
 			backend,
 			owner: backend,
-			decode: ({ values }) => values,
+			decode: ({ values }) => values ?? new Float64Array(),
 			scaleOf: ({ shape }) => shape.scale,
 			end: () => undefined,
 		};

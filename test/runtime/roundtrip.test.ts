@@ -100,7 +100,7 @@ test('samples that share ciphertexts keep their own results', async () => {
 
 test('a server streams its constants when only the cache does not fit, and gives the same answer', async () => {
 	const program = everyOperation();
-	const memory = { ciphertexts: 4e6, keys: 2e6, constants: 1e9 };
+	const memory = { context: 1e6, keys: 2e6, constants: 1e9, ciphertexts: 2.5e6, temporaries: 1e6 };
 	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 8e6 });
 	assert.not.ok(server.cachesConstants);
 	const client = await createClient(program.client);
@@ -118,7 +118,7 @@ test('a server streams its constants when only the cache does not fit, and gives
 
 test('a program that does not fit is refused with the numbers before anything is loaded', async () => {
 	const { server, constants } = everyOperation();
-	const memory = { ciphertexts: 3 * 2 ** 30, keys: 2 ** 30, constants: 2 ** 30 };
+	const memory = { context: 0, keys: 2 ** 30, constants: 2 ** 30, ciphertexts: 3 * 2 ** 30, temporaries: 0 };
 	const locateFile = (): string => {
 		throw new Error('loaded');
 	};

@@ -1,10 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ClearBackend } from '../../runtime/backends/clear.ts';
+import { ClearBackend, type ClearCiphertext } from '../../runtime/backends/clear.ts';
 import { SimulateBackend } from '../../runtime/backends/simulate.ts';
-import { maxDifference, refusalOf, rootMeanSquare, SCALE, SMALL, sampleOf } from './support.ts';
+import { everyKey, maxDifference, refusalOf, rootMeanSquare, SCALE, SMALL, sampleOf } from './support.ts';
 
-const keys = { relinearization: true, steps: [1] };
+const keys = everyKey(SMALL, 1);
 const x = sampleOf(2048);
 
 for (const make of [() => new ClearBackend(SMALL, keys), () => new SimulateBackend(SMALL, keys, 5)]) {
@@ -46,7 +46,7 @@ for (const make of [() => new ClearBackend(SMALL, keys), () => new SimulateBacke
 			),
 		);
 		misused(() => backend.encode(x, 0, 2 ** 40));
-		misused(() => new ClearBackend(SMALL, { relinearization: false, steps: [] }).relinearize(product));
+		misused(() => new ClearBackend(SMALL, { steps: [] }).relinearize(product));
 		backend.dispose(a);
 		misused(() => backend.add(a, a));
 		misused(() => backend.dispose(a));
@@ -64,8 +64,19 @@ test('the simulated noise depends on the seed and on nothing else', () => {
 	assert.ok(maxDifference(run(3), shifted) < 1e-3);
 });
 
+test('a key switches no ciphertext above the level it serves', () => {
+	const needs = { relinearization: 0, steps: [{ step: 1, level: 0 }] };
+	for (const backend of [new ClearBackend(SMALL, needs), new SimulateBackend(SMALL, needs, 5)]) {
+		const [high, low] = [1, 0].map((level) => backend.encrypt(x, level, 2 ** 14)) as [ClearCiphertext, ClearCiphertext];
+		for (const compute of [() => backend.rotate(high, 1), () => backend.relinearize(backend.multiply(high, high))])
+			assert.is(refusalOf(compute), 'misuse');
+		assert.is(backend.rotate(low, 1).shape.level, 0);
+		assert.is(backend.relinearize(backend.multiply(low, low)).shape.size, 2);
+	}
+});
+
 test('a rotation by -1 is the rotation by n - 1', () => {
-	const backend = new ClearBackend(SMALL, { relinearization: false, steps: [-1] });
+	const backend = new ClearBackend(SMALL, { steps: [{ step: -1, level: 1 }] });
 	const a = backend.encrypt(x, 1, SCALE);
 	assert.equal(backend.decrypt(backend.rotate(a, 2047)), backend.decrypt(backend.rotate(a, -1)));
 	assert.is(backend.decrypt(backend.rotate(a, -1))[0], x[2047]);

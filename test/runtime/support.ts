@@ -52,12 +52,18 @@ export type Sketch = {
 	readonly constants?: readonly (Omit<ConstantSpec, 'offset'> & { readonly values: Float64Array })[];
 };
 
+/** Keys for relinearisation and these rotations that serve every level of the parameters. */
+export const everyKey = ({ primes }: CkksParameters, ...steps: readonly number[]): KeyNeeds => {
+	const level = primes.length - 1;
+	return { relinearization: level, steps: steps.map((step) => ({ step, level })) };
+};
+
 /** A whole program from what a test cares about. */
 export const makeProgram = (sketch: Sketch): Program => {
 	const parameters = sketch.parameters ?? SMALL;
 	const batch = sketch.batch ?? 1;
 	const virtual = parameters.ringDegree / 2 / batch;
-	const keys = { relinearization: false, steps: [], ...sketch.keys };
+	const keys = { steps: [], ...sketch.keys };
 	const constants = sketch.constants ?? [];
 	const inputs = sketch.inputs.map((input, i): InputPacking => {
 		const size = input.shape.reduce((a, b) => a * b, 1);
@@ -111,7 +117,7 @@ export const makeProgram = (sketch: Sketch): Program => {
 			registers: 8,
 			instructions: sketch.instructions,
 			constants: constants.map(({ level, scale }, i) => ({ offset: i * virtual, level, scale })),
-			memory: { ciphertexts: 8e6, keys: 8e6, constants: 1e6 },
+			memory: { context: 10e6, keys: 8e6, constants: 1e6, ciphertexts: 8e6, temporaries: 4e6 },
 		},
 		constants: values,
 	};
@@ -125,7 +131,13 @@ export const everyOperation = (batch = 1, size = 64): Program => {
 	return makeProgram({
 		batch,
 		inputs: [{ shape: [size] }],
-		keys: { relinearization: true, steps: [3 * batch, (virtual - 1) * batch] },
+		keys: {
+			relinearization: 1,
+			steps: [
+				{ step: 3 * batch, level: 1 },
+				{ step: (virtual - 1) * batch, level: 1 },
+			],
+		},
 		constants: [
 			{ level: 1, scale: q1, values: ramp },
 			{ level: 0, scale: SCALE, values: ramp.map((value) => value - 0.5) },

@@ -4,67 +4,130 @@ import type { Diagonal } from './diagonals.ts';
 
 /**
  * How the offsets of a linear map are split: offset = giant + baby. Rotations by babies are made of the sources, one by
- * giants of each inner sum:  w = sum_g rot_g( sum_b rot_{-g}(P[g + b]) * rot_b(x) ).
+ * giants of each inner sum:  w = sum_g rot_g( sum_b rot_{-g}(P[g + b]) * rot_b(x) ). Babies are signed numbers.
  */
-export type Split = { readonly stride: number; readonly centered: boolean };
+export type Split = { readonly babyOf: (offset: number) => number };
 
 const signed = (offset: number, slots: number): number => (offset > slots / 2 ? offset - slots : offset);
 
 /** baby in [0, stride), or in [-stride / 2, stride / 2) when centered; giant what is left, in (-v / 2, v / 2]. */
-export const babyOf = (offset: number, slots: number, { stride, centered }: Split): number => {
+export const byStride = (slots: number, stride: number, centered: boolean): Split => {
 	const shift = centered ? Math.floor(stride / 2) : 0;
-	return ((((signed(offset, slots) + shift) % stride) + stride) % stride) - shift;
-};
-
-const giantOf = (offset: number, slots: number, split: Split): number =>
-	signed((offset - babyOf(offset, slots, split) + slots) % slots, slots);
-
-/** Rotations for the given diagonals of one output ciphertext; babies are counted for each source, as numbers that name both. */
-export const rotationsOf = (
-	diagonals: readonly Diagonal[],
-	slots: number,
-	split: Split,
-): { babies: Set<number>; giants: number } => {
-	const babies = new Set<number>();
-	const giants = new Set<number>();
-	for (const { source, offset } of diagonals) {
-		const baby = babyOf(offset, slots, split);
-		if (baby !== 0) babies.add(2 * source * slots + baby);
-		const giant = giantOf(offset, slots, split);
-		if (giant !== 0) giants.add(giant);
-	}
-	return { babies, giants: giants.size };
-};
-
-/** The split with the fewest rotations over all output ciphertexts (babies are shared among them); ties go to the larger stride. */
-export const bestSplit = (
-	outputs: readonly (readonly Diagonal[])[],
-	slots: number,
-): Split & { readonly rotations: number } => {
-	let best: (Split & { readonly rotations: number }) | undefined;
-	for (const stride of stridesFor(outputs, slots)) {
-		for (const centered of [false, true]) {
-			const babies = new Set<number>();
-			let rotations = 0;
-			for (const diagonals of outputs) {
-				const counted = rotationsOf(diagonals, slots, { stride, centered });
-				for (const baby of counted.babies) babies.add(baby);
-				rotations += counted.giants;
-			}
-			rotations += babies.size;
-			if (best === undefined || rotations < best.rotations) best = { stride, centered, rotations };
-		}
-	}
-	return best ?? { stride: slots, centered: false, rotations: 0 };
+	return {
+		babyOf: (offset) => {
+			const rest = ((offset > slots / 2 ? offset - slots : offset) + shift) % stride;
+			return (rest < 0 ? rest + stride : rest) - shift;
+		},
+	};
 };
 
 /**
- * Strides worth trying, descending: powers of two, every short one (windows of diagonals are short), and the most frequent
- * distances between offsets (channels of a convolution lie that far apart).
+ * Babies from a given set, as far as they fit: each offset takes the one whose giant serves most offsets. For windows over
+ * channels that do not lie at multiples of a stride. An offset that no baby suits is a giant.
+ */
+const fromSet = (outputs: readonly (readonly Diagonal[])[], slots: number, babies: readonly number[]): Split => {
+	const counts = new Map<number, number>();
+	const offsets = new Set(outputs.flatMap((diagonals) => diagonals.map(({ offset }) => offset)));
+	for (const offset of offsets)
+		for (const baby of babies) {
+			const giant = (offset - baby) & (slots - 1);
+			counts.set(giant, (counts.get(giant) ?? 0) + 1);
+		}
+	const baby = new Map<number, number>();
+	for (const offset of offsets) {
+		let [best, most] = [0, 0];
+		for (const candidate of babies) {
+			const count = counts.get((offset - candidate) & (slots - 1)) ?? 0;
+			if (count > most) [best, most] = [candidate, count];
+		}
+		baby.set(offset, best);
+	}
+	return { babyOf: (offset) => baby.get(offset) ?? 0 };
+};
+
+const giantOf = (offset: number, slots: number, split: Split): number =>
+	signed((offset - split.babyOf(offset) + slots) & (slots - 1), slots);
+
+/** Rotations that a split takes for all output ciphertexts: babies of each source, shared by the outputs, and giants of each output. */
+export const rotationsOf = (outputs: readonly (readonly Diagonal[])[], slots: number, split: Split): number =>
+	new Counter(outputs, slots).rotations(split);
+
+/** Counts the distinct babies and giants of one split after another. */
+class Counter {
+	readonly #slots: number;
+	readonly #outputs: readonly { readonly sources: Int32Array; readonly offsets: Int32Array }[];
+	/** By source and baby, and by giant: the last count in which it was seen. */
+	readonly #babies: Int32Array;
+	readonly #giants: Int32Array;
+	#count = 0;
+
+	constructor(outputs: readonly (readonly Diagonal[])[], slots: number) {
+		this.#slots = slots;
+		this.#outputs = outputs.map((diagonals) => ({
+			sources: Int32Array.from(diagonals, ({ source }) => source),
+			offsets: Int32Array.from(diagonals, ({ offset }) => offset),
+		}));
+		const sources = this.#outputs.reduce((n, output) => output.sources.reduce((m, s) => Math.max(m, s + 1), n), 0);
+		this.#babies = new Int32Array(2 * slots * sources);
+		this.#giants = new Int32Array(4 * slots);
+	}
+
+	/** The rotations of a split, or at least `most` of them. */
+	rotations({ babyOf }: Split, most = Number.POSITIVE_INFINITY): number {
+		const slots = this.#slots;
+		const babiesSeen = ++this.#count;
+		let rotations = 0;
+		for (const { sources, offsets } of this.#outputs) {
+			const giantsSeen = ++this.#count;
+			for (let k = 0; k < offsets.length; k++) {
+				const offset = offsets[k] as number;
+				const baby = babyOf(offset);
+				if (baby !== 0) {
+					const at = 2 * slots * (sources[k] as number) + baby + slots;
+					if ((this.#babies[at] as number) < babiesSeen) {
+						this.#babies[at] = babiesSeen;
+						rotations++;
+					}
+				}
+				const giant = (offset - baby) & (slots - 1);
+				if (giant !== 0 && (this.#giants[giant] as number) < giantsSeen) {
+					this.#giants[giant] = giantsSeen;
+					rotations++;
+				}
+				if (rotations >= most) return rotations;
+			}
+		}
+		return rotations;
+	}
+}
+
+/** The split with the fewest rotations over all output ciphertexts; ties go to the larger stride. `babies`: a set worth trying. */
+export const bestSplit = (
+	outputs: readonly (readonly Diagonal[])[],
+	slots: number,
+	babies: readonly number[] = [],
+): { readonly split: Split; readonly rotations: number } => {
+	const counter = new Counter(outputs, slots);
+	let best = { split: byStride(slots, slots, false), rotations: Number.POSITIVE_INFINITY };
+	const consider = (split: Split): void => {
+		const rotations = counter.rotations(split, best.rotations);
+		if (rotations < best.rotations) best = { split, rotations };
+	};
+	for (const stride of stridesFor(outputs, slots))
+		for (const centered of [false, true]) consider(byStride(slots, stride, centered));
+	if (babies.length > 0) consider(fromSet(outputs, slots, babies));
+	return best;
+};
+
+/**
+ * Strides worth trying, descending: powers of two, the most frequent distances between offsets (channels of a convolution lie
+ * that far apart), and, unless there are so many diagonals that it hardly matters, every short one.
  */
 const MOST_DISTANCES = 48;
+const MANY_DIAGONALS = 1024;
 const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): readonly number[] => {
-	const strides = new Set(Array.from({ length: Math.min(64, slots) }, (_, k) => k + 1));
+	const few = outputs.reduce((total, { length }) => total + length, 0) <= MANY_DIAGONALS;
+	const strides = new Set(Array.from({ length: few ? Math.min(64, slots) : 0 }, (_, k) => k + 1));
 	for (let stride = slots; stride >= 1; stride /= 2) strides.add(stride);
 	const distances = new Map<number, number>();
 	for (const diagonals of outputs) {
@@ -82,28 +145,28 @@ const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): r
 };
 
 /**
- * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]. Babies are chained (rot_{b2} = rot_{b2-b1} of
+ * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]; without plaintexts the plain sum. Babies are chained (rot_{b2} = rot_{b2-b1} of
  * rot_{b1}) and giants summed by Horner's rule, so that steps in arithmetic progression need one key for all of them.
- * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level. Outputs of one map share babies: `chained`
- * holds the diagonals of all of them, so that every output has the same chain.
+ * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level. Outputs of one map share `babies`.
  */
 export const recordLinear = (
 	builder: SlotBuilder,
 	sources: readonly Id[],
 	diagonals: readonly Diagonal[],
+	plains: readonly Float64Array[] | undefined,
 	split: Split,
-	chained: readonly Diagonal[] = diagonals,
+	babies: Babies = chainBabies(builder, sources, diagonals, split),
 ): Id => {
 	const { slots } = builder;
-	const babies = chains(builder, sources, chained, split);
 	const inner = new Map<number, Id>();
-	for (const { source, offset, plain } of diagonals) {
+	diagonals.forEach(({ source, offset }, k) => {
 		const giant = giantOf(offset, slots, split);
-		const baby = babies.get(`${source} ${babyOf(offset, slots, split)}`) as Id;
-		const product = builder.multiplyPlain(baby, rotated(plain, -giant));
+		const baby = babies.get(`${source} ${split.babyOf(offset)}`) as Id;
+		const product =
+			plains === undefined ? baby : builder.multiplyPlain(baby, rotated(plains[k] as Float64Array, -giant));
 		const known = inner.get(giant);
 		inner.set(giant, known === undefined ? product : builder.add(known, product));
-	}
+	});
 	const steps = [...inner.keys()].sort((a, b) => a - b);
 	const up = horner(builder, inner, steps.filter((g) => g > 0).reverse());
 	const down = horner(
@@ -128,11 +191,19 @@ export const stepsOf = (
 				steps.add(((ordered[k] as number) - (ordered[k - 1] as number) + slots) % slots);
 		}
 	};
-	const all = outputs.flat();
-	for (const source of new Set(all.map((diagonal) => diagonal.source)))
-		walk([...new Set(all.filter((d) => d.source === source).map((d) => babyOf(d.offset, slots, split)))]);
+	for (const babies of babiesBySource(outputs.flat(), split).values()) walk([...babies]);
 	for (const diagonals of outputs) walk([...new Set(diagonals.map((d) => giantOf(d.offset, slots, split)))]);
 	return steps;
+};
+
+const babiesBySource = (diagonals: readonly Diagonal[], split: Split): ReadonlyMap<number, ReadonlySet<number>> => {
+	const bySource = new Map<number, Set<number>>();
+	for (const { source, offset } of diagonals) {
+		const known = bySource.get(source);
+		if (known === undefined) bySource.set(source, new Set([split.babyOf(offset)]));
+		else known.add(split.babyOf(offset));
+	}
+	return bySource;
 };
 
 /** rot_{g0}(inner_{g0}) + rot_{g1}(inner_{g1}) + ... for giants ordered from the farthest to the nearest to zero. */
@@ -143,18 +214,20 @@ const horner = (builder: SlotBuilder, inner: ReadonlyMap<number, Id>, giants: re
 		return builder.rotate(total, giant - (giants[k + 1] ?? 0));
 	}, undefined);
 
-/** All babies of all sources by "source baby", each rotated from its neighbour nearer to zero. */
-const chains = (
+/** Rotated sources by "source baby". */
+export type Babies = ReadonlyMap<string, Id>;
+
+/** All babies of all sources, each rotated from its neighbour nearer to zero. */
+export const chainBabies = (
 	builder: SlotBuilder,
 	sources: readonly Id[],
 	diagonals: readonly Diagonal[],
 	split: Split,
-): ReadonlyMap<string, Id> => {
+): Babies => {
 	const made = new Map<string, Id>();
+	const wanted = babiesBySource(diagonals, split);
 	sources.forEach((id, source) => {
-		const babies = new Set(
-			diagonals.filter((d) => d.source === source).map((d) => babyOf(d.offset, builder.slots, split)),
-		);
+		const babies = wanted.get(source) ?? [];
 		made.set(`${source} 0`, id);
 		const ordered = [...babies].sort((a, b) => a - b);
 		for (const side of [ordered.filter((b) => b > 0), ordered.filter((b) => b < 0).reverse()])

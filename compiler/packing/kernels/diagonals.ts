@@ -1,248 +1,212 @@
 import type { SparseMatrix } from '../../tensor/sparse.ts';
-
-/** One packed operand of a linear map: elementAt[t] is the element of term `term` in slot t of the ciphertext, or negative. */
-export type Source = { readonly term: number; readonly part: number; readonly elementAt: Int32Array };
+import type { Sources } from './sources.ts';
 
 /**
- * Where the rows of one output ciphertext are summed. Products are formed in every slot t with groupOf[t] >= 0; the folds
- * then add up the slots of a group, and slot t ends with row `rowOf[groupOf[t]]` where result[t] says so.
+ * Where the rows of one output ciphertext are summed. A group of slots sums one row: products are formed in its slots, the folds
+ * then add them up. An element that lies in slot s meets group g in slot `meet(g, s)` of the group, after a rotation by
+ * s - meet(g, s).
  *
  *     slot       0    1   ..  r-1   r   r+1 ..           r = 2 rows in 8 slots: groups 0 1 0 1 0 1 0 1,
  *     group      0    1   ..  r-1   0    1  ..           folds 4, 2: slot 0 becomes the sum over slots 0 2 4 6
  */
 export type Placement = {
 	readonly family: string;
-	/** The group of each slot; -1 where no product may be. */
-	readonly groupOf: Int32Array;
-	/** The row that a group sums. */
+	/** The row that each group sums. */
 	readonly rowOf: Int32Array;
-	/** Rotations that sum a group: y = y + rot_f(y) for each f in order. */
+	/** A slot of group g, below `period`; s is below the period of the sources. Groups have no slot in common. */
+	readonly meet: (group: number, s: number) => number;
+	/** Rotations that sum a group: y = y + rot_f(y) for each f, the last first. */
 	readonly folds: readonly number[];
 	/** The layout of the sum, as in Layout.parts. */
 	readonly result: Int32Array;
-	/** Sources repeat with this period; products are found in slots below it and repeated. */
+	/** Plaintexts repeat with this period, a multiple of the sources' period. */
 	readonly period: number;
-	/** Offsets that may serve a pair: 0 <= d < window; or 'any', the fewest found greedily. */
-	readonly window: number | 'any';
-	/** With 'any': more diagonals than this are not worth looking for. */
+	/** Rotations are taken between `lowest` and `lowest` + the sources' period. */
+	readonly lowest: number;
+	/** Baby steps worth trying: distances within a window. */
+	readonly babies?: readonly number[];
+	/** More diagonals than this are not worth looking for. */
 	readonly most?: number;
 };
 
 /** plain[t] multiplies slot (t + offset) mod v of the source and is added to slot t. */
-export type Diagonal = { readonly source: number; readonly offset: number; readonly plain: Float64Array };
+export type Diagonal = { readonly source: number; readonly offset: number };
 
-type Entry = (term: number, row: number, column: number) => number;
-
-/** M[row, column] of any term in constant or logarithmic time, by size. */
-export const entryOf = (matrices: readonly SparseMatrix[]): Entry => {
-	const lookups = matrices.map((matrix) =>
-		matrix.rows * matrix.columns <= 2 ** 23 ? denseLookup(matrix) : bisectLookup(matrix),
-	);
-	return (term, row, column) => lookups[term]?.(row, column) ?? 0;
+/** The diagonals that compute the rows of a placement, by source and offset; their plaintexts are worked out when asked for. */
+export type Cover = {
+	readonly diagonals: readonly Diagonal[];
+	readonly plains: () => readonly Float64Array[];
+	/** Is the result the plain sum of the rotated sources, wherever it holds a row? Then no product is needed. */
+	readonly summed: boolean;
 };
 
-const denseLookup = ({ rows, columns, rowStart, columnOf, values }: SparseMatrix) => {
-	const dense = new Float64Array(rows * columns);
-	for (let i = 0; i < rows; i++)
-		for (let k = rowStart[i] as number; k < (rowStart[i + 1] as number); k++)
-			dense[i * columns + (columnOf[k] as number)] = values[k] as number;
-	return (row: number, column: number): number => dense[row * columns + column] as number;
-};
-
-const bisectLookup =
-	({ rowStart, columnOf, values }: SparseMatrix) =>
-	(row: number, column: number): number => {
-		let low = rowStart[row] as number;
-		let high = rowStart[row + 1] as number;
-		while (low < high) {
-			const middle = (low + high) >> 1;
-			if ((columnOf[middle] as number) < column) low = middle + 1;
-			else high = middle;
-		}
-		return columnOf[low] === column && low < (rowStart[row + 1] as number) ? (values[low] as number) : 0;
-	};
+/** The weight that stands for rows of zeros: a ciphertext is never zero, and this is below what any encoding tells apart from it. */
+export const NEXT_TO_NOTHING = 2 ** -60;
 
 /**
- * The diagonals that compute the rows of `placement` from the sources: every non-zero M[i, j] is served exactly once in
- * each group of row i, at a slot t and offset d where slot t + d holds element j. Undefined when some entry cannot be
- * served. Cost: |sources| * period * window look-ups.
+ * The diagonals for a placement: each entry M[i, j] of a row is served once in every group of row i. Undefined when an element
+ * is in no source, when there are too many diagonals, or no rows. Cost: one step for each entry of each group.
  */
-export const diagonalsOf = (
+export const coverOf = (
 	matrices: readonly SparseMatrix[],
-	sources: readonly Source[],
+	sources: Sources,
 	placement: Placement,
-): readonly Diagonal[] | undefined => {
-	const served = new Served(matrices, placement);
-	const collected = new Collector(placement);
-	if (placement.window === 'any') serveGreedily(matrices, sources, placement, served, collected);
-	else serveWindow(entryOf(matrices), sources, placement, placement.window, served, collected);
-	return served.complete() ? collected.diagonals() : undefined;
+): Cover | undefined => {
+	const table = new Table(sources);
+	const entries = walk(matrices, sources, placement, table, undefined);
+	if (entries === undefined || placement.rowOf.length === 0) return undefined;
+	if (table.diagonals.length === 0) return nothing(sources, placement);
+	const order = [...table.diagonals.keys()].sort((x, y) =>
+		compare(table.diagonals[x] as Diagonal, table.diagonals[y] as Diagonal),
+	);
+	return {
+		diagonals: order.map((k) => table.diagonals[k] as Diagonal),
+		plains: () => {
+			const plains = table.diagonals.map(() => new Float64Array(sources.slots));
+			walk(matrices, sources, placement, new Table(sources), plains);
+			return order.map((k) => plains[k] as Float64Array);
+		},
+		summed: isSum(matrices, sources, placement, table.diagonals, entries),
+	};
 };
 
-const serveWindow = (
-	entry: Entry,
-	sources: readonly Source[],
-	{ groupOf, rowOf, period }: Placement,
-	window: number,
-	served: Served,
-	collected: Collector,
-): void => {
-	const slots = groupOf.length;
-	sources.forEach(({ term, elementAt }, source) => {
-		for (let d = 0; d < window; d++)
-			for (let t = 0; t < period; t++) {
-				const column = elementAt[(t + d) & (slots - 1)] as number;
-				const group = groupOf[t] as number;
-				if (column < 0 || group < 0) continue;
-				const value = entry(term, rowOf[group] as number, column);
-				if (value !== 0 && served.claim(group, term, column)) collected.put(source, d, t, value);
-			}
-	});
-};
+/** A ciphertext whose rows have no entries. */
+const nothing = ({ slots }: Sources, { rowOf, meet, period }: Placement): Cover => ({
+	diagonals: [{ source: 0, offset: 0 }],
+	plains: () => {
+		const plain = new Float64Array(slots);
+		for (let g = 0; g < rowOf.length; g++) for (let t = meet(g, 0); t < slots; t += period) plain[t] = NEXT_TO_NOTHING;
+		return [plain];
+	},
+	summed: false,
+});
 
-/** For each pair the first offset already in use, or else the shortest rotation to a copy. */
-const serveGreedily = (
-	matrices: readonly SparseMatrix[],
-	sources: readonly Source[],
-	{ groupOf, rowOf, period, most = Number.POSITIVE_INFINITY }: Placement,
-	served: Served,
-	collected: Collector,
-): void => {
-	const places = new Places(matrices, sources);
-	for (let t = 0; t < period; t++) {
-		const group = groupOf[t] as number;
-		if (group < 0) continue;
-		if (collected.size > most) return;
-		const row = rowOf[group] as number;
-		matrices.forEach((matrix, term) => {
-			for (let k = matrix.rowStart[row] as number; k < (matrix.rowStart[row + 1] as number); k++) {
-				const column = matrix.columnOf[k] as number;
-				const place = places.reach(term, column, t, k - (matrix.rowStart[row] as number));
-				if (place !== undefined && served.claim(group, term, column))
-					collected.put(place.source, place.offset, t, matrix.values[k] as number);
-			}
-		});
-	}
-};
+const compare = (a: Diagonal, b: Diagonal): number => a.source - b.source || a.offset - b.offset;
 
-type Place = { readonly source: number; readonly offset: number };
+/** Diagonals in the order in which they are first used. */
+class Table {
+	readonly diagonals: Diagonal[] = [];
+	readonly #slots: number;
+	/** By source and offset: 1 + the index of the diagonal. */
+	readonly #index: Int32Array;
 
-/** Finds elements from slots, by few different offsets. */
-class Places {
-	readonly #sources: readonly Source[];
-	/** By term and column: slots that hold the element, as [source, slot]. */
-	readonly #slots: readonly (readonly (readonly [number, number])[])[][];
-	/** Offsets used so far, by term. */
-	readonly #used: Place[][];
-	/** What served the entry at the same place of an earlier row, by term: regular maps use it again. */
-	readonly #recent: Place[][];
-
-	constructor(matrices: readonly SparseMatrix[], sources: readonly Source[]) {
-		const slots = matrices.map((matrix) => Array.from({ length: matrix.columns }, (): [number, number][] => []));
-		sources.forEach(({ term, elementAt }, source) => {
-			elementAt.forEach((element, slot) => {
-				if (element >= 0) slots[term]?.[element]?.push([source, slot]);
-			});
-		});
-		this.#sources = sources;
+	constructor({ slots, count }: Sources) {
 		this.#slots = slots;
-		this.#used = matrices.map(() => []);
-		this.#recent = matrices.map(() => []);
+		this.#index = new Int32Array(slots * count);
 	}
 
-	/** An offset d from slot t to a copy of the element, the `nth` of its row; undefined when no source holds it. */
-	reach(term: number, column: number, t: number, nth: number): Place | undefined {
-		const used = this.#used[term] as Place[];
-		const recent = this.#recent[term] as Place[];
-		const holds = ({ source, offset }: Place): boolean => {
-			const { elementAt } = this.#sources[source] as Source;
-			return elementAt[(t + offset) & (elementAt.length - 1)] === column;
-		};
-		const last = recent[nth];
-		if (last !== undefined && holds(last)) return last;
-		let place = used.find(holds);
-		if (place === undefined) {
-			place = this.#nearest(term, column, t);
-			if (place === undefined) return undefined;
-			used.push(place);
+	/** The index of a diagonal, or -1. */
+	find(source: number, offset: number): number {
+		return (this.#index[source * this.#slots + offset] as number) - 1;
+	}
+
+	put(source: number, offset: number): number {
+		const known = this.find(source, offset);
+		if (known >= 0) return known;
+		const index = this.diagonals.push({ source, offset }) - 1;
+		this.#index[source * this.#slots + offset] = index + 1;
+		return index;
+	}
+}
+
+/** Serves every entry, and writes it where plaintexts are given. The number of entries; undefined when one cannot be served. */
+const walk = (
+	matrices: readonly SparseMatrix[],
+	sources: Sources,
+	placement: Placement,
+	table: Table,
+	plains: readonly Float64Array[] | undefined,
+): number | undefined => {
+	const { rowOf, meet, period, lowest, most = Number.POSITIVE_INFINITY } = placement;
+	const { slots } = sources;
+	const choose = new Chooser(sources, lowest);
+	let entries = 0;
+	for (let g = 0; g < rowOf.length; g++) {
+		const row = rowOf[g] as number;
+		for (let term = 0; term < matrices.length; term++) {
+			const { rowStart, columnOf, values } = matrices[term] as SparseMatrix;
+			const { start, source, slot } = sources.places[term] as Sources['places'][number];
+			const end = rowStart[row + 1] as number;
+			for (let k = rowStart[row] as number; k < end; k++) {
+				const first = start[columnOf[k] as number] as number;
+				const last = start[(columnOf[k] as number) + 1] as number;
+				if (first === last) return undefined;
+				const place = last - first === 1 ? first : choose.among(term, first, last, g, meet, table);
+				const s = slot[place] as number;
+				const t = meet(g, s);
+				const index = table.put(source[place] as number, choose.offset(s, t));
+				entries++;
+				if (plains === undefined) continue;
+				const plain = plains[index] as Float64Array;
+				const value = values[k] as number;
+				for (let u = t; u < slots; u += period) plain[u] = value;
+			}
 		}
-		recent[nth] = place;
-		return place;
+		if (table.diagonals.length > most) return undefined;
+	}
+	return entries;
+};
+
+/** Which of several copies of an element serves a group: one whose rotation is in use already, or else the nearest. */
+class Chooser {
+	readonly #sources: Sources;
+	readonly #lowest: number;
+
+	constructor(sources: Sources, lowest: number) {
+		this.#sources = sources;
+		this.#lowest = lowest;
 	}
 
-	#nearest(term: number, column: number, t: number): Place | undefined {
-		let nearest: Place | undefined;
-		for (const [source, slot] of this.#slots[term]?.[column] ?? []) {
-			const slots = (this.#sources[source] as Source).elementAt.length;
-			const offset = (slot - t + slots) % slots;
-			const distance = (d: number): number => Math.min(d, slots - d);
-			if (nearest === undefined || distance(offset) < distance(nearest.offset)) nearest = { source, offset };
+	/** The rotation in [0, v) that brings slot s to slot t. */
+	offset(s: number, t: number): number {
+		const { slots, period } = this.#sources;
+		return (((s - t - this.#lowest) & (period - 1)) + this.#lowest) & (slots - 1);
+	}
+
+	among(term: number, first: number, last: number, g: number, meet: Placement['meet'], table: Table): number {
+		const { source, slot } = this.#sources.places[term] as Sources['places'][number];
+		const { slots } = this.#sources;
+		let nearest = first;
+		let least = Number.POSITIVE_INFINITY;
+		for (let place = first; place < last; place++) {
+			const s = slot[place] as number;
+			const offset = this.offset(s, meet(g, s));
+			if (table.find(source[place] as number, offset) >= 0) return place;
+			const distance = Math.min(offset, slots - offset);
+			if (distance < least) [nearest, least] = [place, distance];
 		}
 		return nearest;
 	}
 }
 
-/** Which entries of each group are served, and how many there must be. */
-class Served {
-	readonly #claimed = new Set<number>();
-	readonly #base: readonly number[];
-	readonly #stride: number;
-	readonly #expected: number;
-
-	constructor(matrices: readonly SparseMatrix[], { groupOf, rowOf, period }: Placement) {
-		this.#base = matrices.map((_, term) =>
-			matrices.slice(0, term).reduce((total, matrix) => total + matrix.columns, 0),
+/**
+ * Is every plaintext 1 in every slot of a group, or does it not matter there because the source is zero? (Copies of elements
+ * in other places would be added too: each diagonal must serve the group or meet a zero.)
+ */
+const isSum = (
+	matrices: readonly SparseMatrix[],
+	{ slots, elementAt }: Sources,
+	{ rowOf, meet, folds, period }: Placement,
+	diagonals: readonly Diagonal[],
+	entries: number,
+): boolean => {
+	if (folds.length > 0 || matrices.some(({ values }) => values.some((value) => value !== 1))) return false;
+	// Most groups are served by every diagonal; of the others, look where they are not.
+	let missing = diagonals.length * rowOf.length - entries;
+	for (let g = 0; g < rowOf.length && missing > 0; g++) {
+		const row = rowOf[g] as number;
+		const served = matrices.reduce(
+			(n, { rowStart }) => n + (rowStart[row + 1] as number) - (rowStart[row] as number),
+			0,
 		);
-		this.#stride = matrices.reduce((total, matrix) => total + matrix.columns, 0);
-		const groups = new Set(groupOf.subarray(0, period));
-		groups.delete(-1);
-		let expected = 0;
-		for (const group of groups) {
-			const row = rowOf[group] as number;
-			for (const { rowStart } of matrices) expected += (rowStart[row + 1] as number) - (rowStart[row] as number);
-		}
-		this.#expected = expected;
+		if (served === diagonals.length) continue;
+		const t = meet(g, 0);
+		let zeros = 0;
+		for (let u = t; u < slots; u += period)
+			for (const { source, offset } of diagonals)
+				if ((elementAt[source] as Int32Array)[(u + offset) & (slots - 1)] === -1) zeros++;
+		if (zeros !== (diagonals.length - served) * (slots / period)) return false;
+		missing -= diagonals.length - served;
 	}
-
-	/** True the first time. */
-	claim(group: number, term: number, column: number): boolean {
-		const key = group * this.#stride + (this.#base[term] as number) + column;
-		if (this.#claimed.has(key)) return false;
-		this.#claimed.add(key);
-		return true;
-	}
-
-	complete(): boolean {
-		return this.#claimed.size === this.#expected;
-	}
-}
-
-/** Plaintexts by source and offset, repeated with the placement's period at the end. */
-class Collector {
-	readonly #plains = new Map<string, { source: number; offset: number; plain: Float64Array }>();
-	readonly #slots: number;
-	readonly #period: number;
-
-	constructor({ groupOf, period }: Placement) {
-		this.#slots = groupOf.length;
-		this.#period = period;
-	}
-
-	get size(): number {
-		return this.#plains.size;
-	}
-
-	put(source: number, offset: number, slot: number, value: number): void {
-		const key = `${source} ${offset}`;
-		let diagonal = this.#plains.get(key);
-		if (diagonal === undefined) {
-			diagonal = { source, offset, plain: new Float64Array(this.#slots) };
-			this.#plains.set(key, diagonal);
-		}
-		for (let t = slot; t < this.#slots; t += this.#period) diagonal.plain[t] = value;
-	}
-
-	diagonals(): readonly Diagonal[] {
-		return [...this.#plains.values()].sort((a, b) => a.source - b.source || a.offset - b.offset);
-	}
-}
+	return true;
+};

@@ -1,16 +1,12 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
 import type { SparseMatrix } from '../../tensor/sparse.ts';
 import { type Layout, layoutOf, nextPowerOfTwo, ZERO } from '../layout.ts';
-import type { Diagonal, Placement } from './diagonals.ts';
+import type { MapOutput } from './map.ts';
 
 /** A first layer that the client packs for: the layout of the input, and the products that meet it. */
-export type Gather = {
-	readonly layout: Layout;
-	readonly placement: Placement;
-	readonly diagonals: readonly Diagonal[];
-};
+export type Gather = { readonly layout: Layout; readonly outputs: readonly MapOutput[] };
 
-/** Where the rows lie within a block of `width` = 2^k slots that is repeated: the row of each slot, or -1. */
+/** Where the rows lie: the row of each slot, or -1, in 2^k slots that are repeated, or that fill several ciphertexts. */
 type Rows = Int32Array;
 
 /**
@@ -21,14 +17,25 @@ type Rows = Int32Array;
  *
  * Cost: ceil(entries / 2^f) ciphertexts and products, f folds (v/2, v/4 ..), one level. The result is replicated with period r.
  * One proposal for each f that fits, rows one after another and, for a result with channels, channels at distances of a power
- * of two (a convolution that follows then has few offsets). None when the rows do not fit one ciphertext.
+ * of two (a convolution that follows then has few offsets). Rows that need several ciphertexts are packed for each, without folds.
  */
 export const gathersOf = (matrix: SparseMatrix, slots: number, result: Shape): readonly Gather[] =>
 	[oneAfterAnother(matrix.rows), ...byChannel(matrix.rows, result)].flatMap((rows) => {
+		const longest = longestRow(matrix);
+		if (rows.length > slots)
+			return (longest * rows.length) / slots <= MOST_IN_ALL ? gather(matrix, slots, rows, 0) : [];
 		const gathers: Gather[] = [];
-		for (let folds = 0; rows.length * 2 ** folds <= slots; folds++) gathers.push(gather(matrix, slots, rows, folds));
+		for (let folds = 0; rows.length * 2 ** folds <= slots; folds++) {
+			const mostFolds = rows.length * 2 ** (folds + 1) > slots;
+			if (longest / 2 ** folds <= MOST_CIPHERTEXTS || mostFolds) gathers.push(...gather(matrix, slots, rows, folds));
+		}
 		return gathers;
 	});
+
+/** An upload of more ciphertexts is proposed only when no more folds fit. */
+const MOST_CIPHERTEXTS = 64;
+/** No upload of more ciphertexts is proposed for a result of several. */
+const MOST_IN_ALL = 2048;
 
 const oneAfterAnother = (count: number): Rows =>
 	Int32Array.from({ length: nextPowerOfTwo(count) }, (_, u) => (u < count ? u : -1));
@@ -43,38 +50,57 @@ const byChannel = (count: number, result: Shape): readonly Rows[] => {
 	return [rows];
 };
 
-const gather = (matrix: SparseMatrix, slots: number, rows: Rows, folds: number): Gather => {
+/** None when a ciphertext of the result has no entries at all. */
+const gather = (matrix: SparseMatrix, slots: number, rows: Rows, folds: number): readonly Gather[] => {
+	const parts: Int32Array[] = [];
+	const outputs: MapOutput[] = [];
+	for (let start = 0; start < rows.length; start += slots) {
+		const chunk = rows.subarray(start, start + slots);
+		if (chunk.every((row) => row < 0)) continue;
+		const gathered = gatherOne(matrix, slots, chunk, folds, parts.length);
+		if (gathered.parts.length === 0) return [];
+		parts.push(...gathered.parts);
+		outputs.push(gathered.output);
+	}
+	return [{ layout: layoutOf(slots, parts), outputs }];
+};
+
+/** One ciphertext of the result; the ciphertexts that the client packs for it are counted from `first` on. */
+const gatherOne = (
+	matrix: SparseMatrix,
+	slots: number,
+	rows: Rows,
+	folds: number,
+	first: number,
+): { readonly parts: readonly Int32Array[]; readonly output: MapOutput } => {
 	const { rowStart, columnOf, values } = matrix;
 	const groups = 2 ** folds;
 	const width = slots / groups;
-	const longest = longestRow(matrix);
-	const parts = Array.from({ length: Math.ceil(longest / groups) }, () => new Int32Array(slots).fill(ZERO));
-	const plains = parts.map(() => new Float64Array(slots));
-	for (let t = 0; t < slots; t++) {
-		const row = rows[t % rows.length] as number;
-		if (row < 0) continue;
-		const group = Math.floor(t / width);
-		parts.forEach((part, p) => {
-			const entry = (rowStart[row] as number) + p * groups + group;
-			if (entry >= (rowStart[row + 1] as number)) return;
-			part[t] = columnOf[entry] as number;
-			(plains[p] as Float64Array)[t] = values[entry] as number;
+	/** In each slot of ciphertext p, where its entry of the matrix is; -1 for none. */
+	const entriesOf = (p: number): Int32Array =>
+		Int32Array.from({ length: slots }, (_, t) => {
+			const row = rows[t % rows.length] as number;
+			if (row < 0) return -1;
+			const entry = (rowStart[row] as number) + p * groups + Math.floor(t / width);
+			return entry < (rowStart[row + 1] as number) ? entry : -1;
 		});
-	}
+	const count = Math.ceil(longestRow(matrix) / groups);
+	const used = [...Array(count).keys()].filter((p) => entriesOf(p).some((entry) => entry >= 0));
 	return {
-		layout: layoutOf(slots, parts),
-		placement: {
-			family: 'packed by the client',
-			groupOf: Int32Array.from({ length: slots }, (_, t) => ((rows[t % rows.length] as number) >= 0 ? t % width : -1)),
-			rowOf: Int32Array.from({ length: width }, (_, u) => Math.max(0, rows[u % rows.length] as number)),
-			folds: Array.from({ length: folds }, (_, k) => slots / 2 ** (folds - k)),
-			result: Int32Array.from({ length: slots }, (_, t) => rows[t % rows.length] as number),
-			period: slots,
-			window: 1,
+		parts: used.map((p) => entriesOf(p).map((entry) => (entry < 0 ? ZERO : (columnOf[entry] as number)))),
+		output: {
+			cover: {
+				diagonals: used.map((_, k) => ({ source: first + k, offset: 0 })),
+				plains: () =>
+					used.map((p) => Float64Array.from(entriesOf(p), (entry) => (entry < 0 ? 0 : (values[entry] as number)))),
+				summed: false,
+			},
+			placement: {
+				family: 'packed by the client',
+				folds: Array.from({ length: folds }, (_, k) => slots / 2 ** (folds - k)),
+				result: Int32Array.from({ length: slots }, (_, t) => rows[t % rows.length] as number),
+			},
 		},
-		diagonals: plains
-			.map((plain, source) => ({ source, offset: 0, plain }))
-			.filter(({ plain }) => plain.some((value) => value !== 0)),
 	};
 };
 

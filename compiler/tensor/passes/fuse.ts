@@ -21,8 +21,8 @@ import { rewrite } from './rewrite.ts';
  * Sound because affine maps are closed under composition; the result differs by rounding only.
  *
  * Never to worse, measured in stored products (non-zeros of matrices other than I and -I, which are plain additions):
- * a term is composed when that leaves no more of them, counting the inner node as saved only when nothing else uses it;
- * up to twice as many are accepted when a level is saved. A sum of ciphertexts (all terms I or -I) stays one where
+ * a term is composed when that leaves no more of them, counting the inner node as saved only when nothing else uses it
+ * (what saves a level for more products is weighed by the packing). A sum of ciphertexts (all terms I or -I) stays one where
  * absorbing a product would make its result deeper. Also: y = x disappears, terms with an empty matrix disappear, and a
  * product with a constant c * x becomes diag(c) x. Repeated until nothing changes.
  */
@@ -100,7 +100,7 @@ const withoutConstantFactor = (node: Node<'multiply'>, { nodes }: State): Node =
 /** The node with every term composed that the rule allows; undefined when there is none. */
 const fuseTerms = (node: Node<'affine'>, state: State): Node<'affine'> | undefined => {
 	const free = levelsOf(node) === 0;
-	const allowed = new Set(node.terms.filter((term) => isWorthwhile(term, free, state)));
+	const allowed = new Set(node.terms.filter((term) => isWorthwhile(term, state)));
 	if (allowed.size === 0) return undefined;
 	const fused = compose(node, allowed, state);
 	if (!free || depthOfNode(fused, state.depth) <= depthOfNode(node, state.depth))
@@ -110,14 +110,13 @@ const fuseTerms = (node: Node<'affine'>, state: State): Node<'affine'> | undefin
 };
 
 /** The rule of the head comment for one term. */
-const isWorthwhile = ({ x, matrix }: Term, outerIsFree: boolean, { nodes, uses }: State): boolean => {
+const isWorthwhile = ({ x, matrix }: Term, { nodes, uses }: State): boolean => {
 	const inner = nodeAt(nodes, x);
 	if (inner.kind !== 'affine') return false;
 	const shared = (uses[x] as number) > 1;
 	const innerWork = inner.terms.reduce((total, term) => total + work(term.matrix), 0);
 	const before = work(matrix) + (shared ? 0 : innerWork);
-	const savesLevel = !outerIsFree && !shared && levelsOf(inner) > 0;
-	let left = savesLevel ? 2 * before : before;
+	let left = before;
 	for (const term of inner.terms) {
 		left -= isSignedIdentity(matrix) ? work(term.matrix) : productWork(matrix, term.matrix, left);
 		if (left < 0) return false;

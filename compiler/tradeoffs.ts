@@ -1,0 +1,118 @@
+import { MOST_MEMORY } from '../runtime/plan.ts';
+import { evaluationKeyBytes, inputLength, messageLength } from '../runtime/sizes.ts';
+import { chainOf, demandOf, totalBits } from './ckks/chain.ts';
+import type { CkksCircuit, Kind } from './ckks/circuit.ts';
+import { estimateMilliseconds } from './ckks/cost.ts';
+import { lower } from './ckks/lower.ts';
+import { narrowed } from './ckks/order.ts';
+import type { Solution } from './ckks/parameters.ts';
+import { modulusLimit } from './ckks/security.ts';
+import { memoryOf, totalMemory } from './codegen/memory.ts';
+import { keyNeeds } from './codegen/program.ts';
+import { CompileError } from './errors.ts';
+import { withinKeys } from './keys.ts';
+import type { CompileOptions, Objective } from './options.ts';
+import { newSearch } from './packing/choose.ts';
+import { pack, type Stages } from './pipeline.ts';
+import type { SlotCircuit } from './slots/circuit.ts';
+
+/** What one objective would cost. Bytes as sent, times milliseconds of one thread. */
+export type Tradeoff = {
+	readonly objective: Objective;
+	/** Is this the program? The others are estimates: packed for their objective, with the program's scales and no look at noise. */
+	readonly chosen: boolean;
+	/** Does its modulus fit the ring degree? Else it would need a larger one, and cost more than is said here. */
+	readonly fits: boolean;
+	readonly ringDegree: number;
+	/** Samples in one ciphertext; times are those of all of them. */
+	readonly batch: number;
+	readonly evaluateMs: number;
+	readonly rotations: number;
+	readonly relinearizations: number;
+	readonly keys: number;
+	readonly keyBytes: number;
+	readonly uploadBytes: number;
+	/** What the server holds. */
+	readonly memoryBytes: number;
+};
+
+/** Every objective, in the order of the table. */
+const OBJECTIVES: { readonly [O in Objective]: O } = {
+	latency: 'latency',
+	throughput: 'throughput',
+	upload: 'upload',
+	keys: 'keys',
+	memory: 'memory',
+};
+
+/**
+ * One row for each objective, at the ring degree of the program and with its scales. Samples per ciphertext are those of the options; by
+ * default one, for throughput as many as there are slots if that fits in memory. An objective whose keys exceed the limits has no
+ * row. Costs a search for a packing each.
+ */
+export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly Tradeoff[] => {
+	const { circuit } = stages.solution;
+	const chosen = options.optimize ?? 'latency';
+	const usual = searchAt(stages, options.batch === undefined ? circuit.parameters.ringDegree / 2 : circuit.slots);
+	const rowsFor = (objective: Objective): readonly Tradeoff[] => {
+		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit) }];
+		const estimate = (search: Stages['search']): readonly Tradeoff[] => {
+			const estimated = circuitFor(search, stages, { ...options, optimize: objective });
+			return estimated === undefined ? [] : [{ objective, chosen: false, ...costsOf(estimated) }];
+		};
+		const fills = objective === 'throughput' && options.batch === undefined;
+		const full = fills ? estimate(searchAt(stages, 1)) : [];
+		return full.some(({ memoryBytes }) => memoryBytes <= MOST_MEMORY) ? full : estimate(usual);
+	};
+	return Object.values(OBJECTIVES).flatMap(rowsFor);
+};
+
+/** The search of the program, which knows many maps by now, or one for another number of virtual slots. */
+const searchAt = ({ core, search }: Stages, slots: number): Stages['search'] =>
+	slots === search.slots ? search : newSearch(core, slots);
+
+/** The circuit that another objective gives, lowered as the program was; undefined when it cannot keep to the limits on keys. */
+const circuitFor = (
+	search: Stages['search'],
+	{ solution }: Stages,
+	options: CompileOptions,
+): CkksCircuit | undefined => {
+	const { ringDegree } = solution.circuit.parameters;
+	const { circuit } = pack(search, ringDegree, options).lowered;
+	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution) });
+	try {
+		return withinKeys(circuit, lowered(circuit), options, lowered)?.solution.circuit;
+	} catch (error) {
+		if (error instanceof CompileError) return undefined;
+		throw error;
+	}
+};
+
+/** The slot circuit with the scales and the base and special primes of the solution. */
+const loweredBy = (slots: SlotCircuit, { circuit, recipe }: Solution): CkksCircuit => {
+	const { ringDegree, primes, specialPrime, security } = circuit.parameters;
+	const demand = demandOf(slots);
+	const fixed = { base: primes.slice(0, recipe.bases), special: specialPrime };
+	return narrowed(lower(slots, demand, chainOf(demand, recipe.bits, fixed, ringDegree, security), recipe.rotations));
+};
+
+const costsOf = (circuit: CkksCircuit): Omit<Tradeoff, 'objective' | 'chosen'> => {
+	const { ops, parameters, slots } = circuit;
+	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
+	const batch = parameters.ringDegree / 2 / slots;
+	const keys = keyNeeds(circuit, batch);
+	return {
+		fits: totalBits(parameters) <= modulusLimit(parameters.ringDegree, parameters.security),
+		ringDegree: parameters.ringDegree,
+		batch,
+		evaluateMs: Number(estimateMilliseconds(circuit).toPrecision(3)),
+		rotations: count('rotate'),
+		relinearizations: count('relinearize'),
+		keys: keys.steps.length + (keys.relinearization === undefined ? 0 : 1),
+		keyBytes: evaluationKeyBytes({ parameters, keys }),
+		uploadBytes: messageLength(
+			ops.filter(({ kind }) => kind === 'input').map(({ level }) => inputLength(parameters, level)),
+		),
+		memoryBytes: totalMemory(memoryOf(circuit, keys)),
+	};
+};

@@ -1,0 +1,50 @@
+import { RefusedError } from './errors.ts';
+import { residueBytes } from './sizes.ts';
+
+/**
+ * Residues as they are sent: the fewest bytes that hold their prime, little-endian. In SEAL's records each is a word of 8.
+ * Throws RefusedError 'message'.
+ */
+export const refuse = (what: string, why: string): never => {
+	throw new RefusedError(
+		'message',
+		`${what} is not what the program expects: ${why}`,
+		'Both sides must run the same compiled program and the same version; send the message again if it was cut off.',
+	);
+};
+
+/** Throws RefusedError 'message' unless there are so many bytes. */
+export const checkLength = (bytes: Uint8Array, expected: number, what: string): void => {
+	if (bytes.length !== expected) refuse(what, `it has ${bytes.length} bytes instead of ${expected}`);
+};
+
+/** SEAL's words of residues of one prime, for sending; returns how many bytes they take at the start of `packed`. */
+export const packResidues = (words: Uint8Array, prime: number, packed: Uint8Array): number => {
+	const width = residueBytes(prime);
+	let to = 0;
+	for (let word = 0; word < words.length; word += 8)
+		for (let b = 0; b < width; b++) packed[to++] = words[word + b] as number;
+	return to;
+};
+
+/** What is to be known of residues that were sent: the bytes they took, and whether one is not zero. */
+type Unpacked = { readonly bytes: number; readonly any: boolean };
+
+/** Fills SEAL's words with the residues at the start of `packed`. Throws RefusedError 'message' for one not below the prime. */
+export const unpackResidues = (packed: Uint8Array, prime: number, words: Uint8Array, what: string): Unpacked => {
+	const width = residueBytes(prime);
+	let from = 0;
+	let any = false;
+	for (let word = 0; word < words.length; word += 8) {
+		let residue = 0;
+		let unit = 1;
+		for (let b = 0; b < width; b++, unit *= 256) {
+			const byte = packed[from++] as number;
+			words[word + b] = byte;
+			residue += byte * unit;
+		}
+		if (residue >= prime) refuse(what, 'a residue is not below its prime');
+		if (residue !== 0) any = true;
+	}
+	return { bytes: from, any };
+};

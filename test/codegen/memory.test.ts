@@ -1,0 +1,65 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { compileZoo, rowsOf } from '../../bench/zoo.ts';
+import { totalMemory } from '../../compiler/codegen/memory.ts';
+import { compile } from '../../compiler/index.ts';
+import { models } from '../../models/index.ts';
+import { createClient } from '../../runtime/client.ts';
+import type { Program } from '../../runtime/plan.ts';
+import { SealContext } from '../../runtime/seal/context.ts';
+import { loadSeal } from '../../runtime/seal/module.ts';
+import { Server } from '../../runtime/server.ts';
+import { convolutional } from '../compile/models.ts';
+
+/** The wasm heap of a server after its context, its keys and two evaluations. */
+const heapOf = async (
+	{ client: clientProgram, server: program, constants }: Program,
+	sample: ReadonlyMap<string, Float64Array>,
+): Promise<{ readonly context: number; readonly keys: number; readonly all: number }> => {
+	const module = await loadSeal();
+	const bytes = (): number => module.peakBytes() ?? Number.NaN;
+	const server = new Server(program, constants, new SealContext(module, program.parameters, program.keys), 4e9);
+	const context = bytes();
+	const client = await createClient(clientProgram);
+	await server.loadKeys(await client.evaluationKeys());
+	const keys = bytes() - context;
+	const request = await client.encrypt(sample);
+	for (let run = 0; run < 2; run++) await server.evaluate(request);
+	const all = bytes();
+	client.dispose();
+	await server.dispose();
+	return { context, keys, all };
+};
+
+const within = (share: number, predicted: number, measured: number, what: string): void =>
+	assert.ok(
+		Math.abs(predicted - measured) <= share * measured,
+		`${what}: ${predicted} predicted, ${measured} measured`,
+	);
+
+const check = async (name: string, program: Program, sample: ReadonlyMap<string, Float64Array>): Promise<void> => {
+	const heap = await heapOf(program, sample);
+	const { memory } = program.server;
+	within(0.1, memory.context, heap.context, `${name}, context`);
+	// More is measured: the bytes of a key that is being loaded, where evaluations find room later.
+	within(0.25, memory.keys, heap.keys, `${name}, keys`);
+	within(0.1, totalMemory(memory), heap.all, name);
+};
+
+test('the heap that a small convolutional network takes is predicted within 10 %', async () => {
+	const { program } = compile(convolutional());
+	const inputs = program.client.inputs.map(
+		({ name, shape }) => [name, new Float64Array(shape.reduce((a, b) => a * b, 1)).fill(0.25)] as const,
+	);
+	await check('convolutional', program, new Map(inputs));
+});
+
+for (const name of ['breast-cancer', 'breast-cancer-logistic', 'mnist-cryptonets'])
+	test(`the heap that ${name} takes is predicted within 10 %`, async () => {
+		const model = models.find((candidate) => candidate.name === name);
+		if (model === undefined) throw new Error(`there is no model ${name}`);
+		const { program, input } = compileZoo(model);
+		await check(name, program, new Map([[input, rowsOf(model.samples)[0] as Float64Array]]));
+	});
+
+test.run();

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type NamedArray, parseNpy } from '../../cli/arrays.ts';
+import { importModel } from '../../compiler/onnx/import.ts';
+import { argMax, evaluate } from '../../compiler/tensor/evaluate.ts';
+import { models, type ZooModel } from '../../models/index.ts';
+import { differenceOf, reference } from '../support/onnx.ts';
+
+/** The files of every model of the zoo fit each other, and what models/index.ts says of them is so. */
+const folder = join(import.meta.dirname, '..', '..', 'models');
+const read = (path: string): Buffer => readFileSync(join(folder, path));
+const array = (path: string): NamedArray => parseNpy(read(path), path);
+
+const samplesOf = (path: string): readonly Float64Array[] => {
+	const { shape, data } = array(path);
+	const size = data.length / (shape[0] ?? 1);
+	return Array.from({ length: shape[0] ?? 0 }, (_, k) => data.slice(k * size, (k + 1) * size));
+};
+
+/** onnxruntime computes in float32; scores are up to about 10. */
+const FLOAT32 = 1e-4;
+const COMPARED = 3;
+
+const run = ({ path, input }: ZooModel): ((x: Float64Array) => Float64Array) => {
+	const { graph } = importModel(read(path));
+	const name = graph.outputs[0]?.name ?? '';
+	return (x) => evaluate(graph, new Map([[input, x]])).get(name) as Float64Array;
+};
+
+const decisionOf = (scores: Float64Array): number =>
+	scores.length === 1 ? Number((scores[0] as number) > 0.5) : argMax(scores);
+
+for (const model of models) {
+	test(`${model.name}: the imported model computes what onnxruntime computes`, async () => {
+		const imported = importModel(read(model.path));
+		const shape = imported.inputs[0]?.shape ?? [];
+		const compute = run(model);
+		for (const data of samplesOf(model.samples).slice(0, COMPARED)) {
+			const [expected] = [...(await reference(read(model.path), new Map([[model.input, { shape, data }]]))).values()];
+			assert.ok(expected);
+			const actual = { shape: expected?.shape ?? [], data: compute(data) };
+			if (expected !== undefined) assert.is(differenceOf(actual, expected, FLOAT32), undefined);
+		}
+	});
+
+	test(`${model.name}: its samples are answered as well as the whole test set is`, () => {
+		const compute = run(model);
+		const labels = array(model.labels).data;
+		const samples = samplesOf(model.samples);
+		assert.is(labels.length, samples.length);
+		const right = samples.filter((x, k) => decisionOf(compute(x)) === labels[k]).length / samples.length;
+		const deviation = Math.sqrt((model.clearAccuracy * (1 - model.clearAccuracy)) / samples.length);
+		assert.ok(Math.abs(right - model.clearAccuracy) <= 3 * deviation, `${right} against ${model.clearAccuracy}`);
+		if (samples.length === model.testSize) assert.is(right, model.clearAccuracy);
+	});
+
+	test(`${model.name}: no calibration sample is a test sample, and a README and a training script are there`, () => {
+		const keys = new Set(samplesOf(model.samples).map((x) => x.join(' ')));
+		assert.is(samplesOf(model.calibration).filter((x) => keys.has(x.join(' '))).length, 0);
+		for (const file of ['README.md', 'train/train.py'])
+			assert.ok(existsSync(join(folder, dirname(model.path), file)), file);
+	});
+}
+
+test.run();
