@@ -8,7 +8,7 @@ const ALL = Array.from({ length: 200 }, (_, seed) => seed);
 
 /** Those of the 200 that are quick to compile, of every style; test/slow has them all. */
 const LIGHT = ALL.filter((seed) => seed % 5 !== 3).slice(0, 36);
-const WIDE = [18, 23, 53, 73];
+const WIDE = [18, 33, 53, 73];
 
 test('the networks have what they are meant to have', () => {
 	const networks = ALL.map(networkOf);
