@@ -44,6 +44,7 @@ const readJson = (path: string): unknown => {
 type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isFlag: Check = (value) => typeof value === 'boolean';
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 const isList =
 	(of: Check): Check =>
@@ -89,6 +90,7 @@ const isServer = isRecord({
 	registers: isCount,
 	instructions: isList(isInstruction),
 	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber })),
+	keepConstants: isFlag,
 	memory: isRecord({
 		context: isNumber,
 		keys: isNumber,

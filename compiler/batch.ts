@@ -2,7 +2,7 @@ import { MOST_MEMORY } from '../runtime/plan.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
 import { RING_DEGREES } from './ckks/security.ts';
-import { memoryOf, totalMemory } from './codegen/memory.ts';
+import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
 
 /** How many samples share a ciphertext: as many as asked for, all that cost nothing, or those with the least time for each. */
@@ -76,7 +76,7 @@ const mostThatFit = <T extends Solved>(tryAt: TryAt<T>, ringDegree: number): T |
 };
 
 const fits = ({ solution: { circuit } }: Solved): boolean =>
-	totalMemory(memoryOf(circuit, keyNeeds(circuit, batchOf(circuit)))) <= MOST_MEMORY;
+	totalMemory(memoryPlanOf(circuit, keyNeeds(circuit, batchOf(circuit)), 'throughput').memory) <= MOST_MEMORY;
 
 const batchOf = ({ parameters, slots }: CkksCircuit): number => parameters.ringDegree / 2 / slots;
 

@@ -3,9 +3,10 @@ import { keyLengths, keySlots, messageLength } from '../runtime/sizes.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
 import { estimateMilliseconds, operationMilliseconds } from './ckks/cost.ts';
 import type { Solution } from './ckks/parameters.ts';
+import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
 import { refuse } from './errors.ts';
-import type { CompileOptions } from './options.ts';
+import type { CompileOptions, Objective } from './options.ts';
 import type { Id, SlotCircuit } from './slots/circuit.ts';
 import type { Keys } from './slots/keys/choose.ts';
 import { type Composed, fewerKeys, type KeyPrices, type Limited, limitKeys } from './slots/keys/limit.ts';
@@ -46,8 +47,9 @@ export const withinKeys = <S extends Solution>(
 	const { maxKeys = Number.POSITIVE_INFINITY, maxKeyBytes = Number.POSITIVE_INFINITY } = options;
 	const keeps = ({ count, bytes }: Sent): boolean => count <= maxKeys && bytes <= maxKeyBytes;
 	const prices = pricesOf(solution.circuit);
+	const measure = DEAR_KEYS.get(options.optimize ?? 'latency');
 	const start =
-		options.optimize === 'keys' ? thrifty(circuit, solution, prices, options, solve) : { circuit, solution };
+		measure === undefined ? { circuit, solution } : thrifty(circuit, solution, prices, options, measure, solve);
 	if (keeps(sentFor(start.solution))) return start;
 	let allowed = maxKeyBytes;
 	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -66,8 +68,20 @@ export const withinKeys = <S extends Solution>(
 	return refuseLimit(circuit, solution, prices, options);
 };
 
-/** With `optimize: 'keys'`: by this share an evaluation may become slower for fewer keys. */
+/** Bytes that fewer keys shall make fewer: of the keys as sent, or all that the server holds. */
+type Measure = (solution: Solution) => number;
+const DEAR_KEYS: ReadonlyMap<Objective, Measure> = new Map<Objective, Measure>([
+	['keys', (solution) => sentFor(solution).bytes],
+	['memory', ({ circuit }) => totalMemory(memoryPlanOf(circuit, keyNeeds(circuit, 1), 'memory').memory)],
+]);
+/** With these objectives: by this share an evaluation may become slower for fewer keys. */
 const PRICE_OF_FEWER = 0.25;
+
+/** Predicted time of an evaluation. */
+const evaluationOf = ({ circuit }: Solution, { optimize }: CompileOptions): number => {
+	const { keepConstants } = memoryPlanOf(circuit, keyNeeds(circuit, 1), optimize ?? 'latency');
+	return estimateMilliseconds(circuit, keepConstants);
+};
 
 /** The circuit with as few keys as cost little time; as it was where parameters cannot be found. */
 const thrifty = <S extends Solution>(
@@ -75,11 +89,12 @@ const thrifty = <S extends Solution>(
 	solution: S,
 	prices: KeyPrices,
 	options: CompileOptions,
+	measure: Measure,
 	solve: (circuit: SlotCircuit) => S | undefined,
 ): Keyed<S> => {
-	const fewer = fewerKeys(circuit, prices, PRICE_OF_FEWER * estimateMilliseconds(solution.circuit));
+	const fewer = fewerKeys(circuit, prices, PRICE_OF_FEWER * evaluationOf(solution, options));
 	const solved = fewer.composed.length === 0 ? undefined : solve(fewer.circuit);
-	if (solved === undefined || sentFor(solved).bytes >= sentFor(solution).bytes) return { circuit, solution };
+	if (solved === undefined || measure(solved) >= measure(solution)) return { circuit, solution };
 	return { circuit: fewer.circuit, solution: solved, keyLimit: limitOf(options, solution, solved, fewer) };
 };
 
@@ -108,20 +123,15 @@ const pricesOf = ({ ops, parameters: { ringDegree } }: CkksCircuit): KeyPrices =
 
 const rotationsIn = ({ circuit }: Solution): number => circuit.ops.filter(({ kind }) => kind === 'rotate').length;
 
-const limitOf = (
-	{ maxKeys, maxKeyBytes }: CompileOptions,
-	unlimited: Solution,
-	solution: Solution,
-	{ composed }: Limited,
-): KeyLimit => {
-	const evaluateMs = estimateMilliseconds(unlimited.circuit);
+const limitOf = (options: CompileOptions, unlimited: Solution, solution: Solution, { composed }: Limited): KeyLimit => {
+	const evaluateMs = evaluationOf(unlimited, options);
 	return {
-		maxKeys,
-		maxBytes: maxKeyBytes,
+		maxKeys: options.maxKeys,
+		maxBytes: options.maxKeyBytes,
 		unlimited: { ...sentFor(unlimited), evaluateMs: rounded(evaluateMs) },
 		composed,
 		extraRotations: rotationsIn(solution) - rotationsIn(unlimited),
-		extraMs: rounded(estimateMilliseconds(solution.circuit) - evaluateMs),
+		extraMs: rounded(evaluationOf(solution, options) - evaluateMs),
 	};
 };
 

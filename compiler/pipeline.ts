@@ -123,7 +123,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	const misses: Miss[] = [];
 	let last: (Packed & Circuits) | undefined;
 	const tryAt: TryAt<Packed & Circuits> = (ringDegree, batch) => {
-		const hopeless = hopelessAt(core, ringDegree, batch, options);
+		const hopeless = hopelessAt(core, ringDegree, batch, options, misses);
 		if (hopeless !== undefined) misses.push(hopeless);
 		if (hopeless !== undefined) return undefined;
 		const packed = passes.run(
@@ -155,10 +155,12 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	}
 	const { solution, ...packed } = found;
 	const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
-	const program = passes.run('schedule', () => programOf(options.name ?? imported.name, solution.circuit, ends), {
-		verify: verifyPlan,
-		print: plan.print,
-	});
+	const objective = options.optimize ?? 'latency';
+	const program = passes.run(
+		'schedule',
+		() => programOf(options.name ?? imported.name, solution.circuit, ends, objective),
+		{ verify: verifyPlan, print: plan.print },
+	);
 	const depth = slotDepth(packed.lowered.circuit);
 	const { ringDegree } = solution.circuit.parameters;
 	const missed = misses.findLast((miss) => miss.ringDegree < ringDegree);
@@ -227,18 +229,24 @@ const solve = (
 /** Bits of precision relative to the largest output when none are asked for: errors of a thousandth keep decisions. */
 const DEFAULT_PRECISION = 10;
 
-/** Fewer bits than the squares alone need (affine maps may be composed or be sums), or fewer virtual slots than one. */
+/** Fewer virtual slots than one, or fewer bits than the squares alone need (affine maps may be composed or be sums), or far fewer than a smaller ring lacked. */
 const hopelessAt = (
 	core: Graph<CoreKind>,
 	ringDegree: number,
 	batch: number,
 	options: CompileOptions,
+	misses: readonly Miss[],
 ): Miss | undefined => {
 	const limit = modulusLimit(ringDegree, options.security ?? 128);
 	const miss = { ringDegree, batch, limit, remedies: [] };
 	if (ringDegree / 2 < batch) return { ...miss, cause: 'slots' };
-	return limit < 16 * (leastDepthOf(core) + 2) ? { ...miss, cause: 'depth' } : undefined;
+	if (limit < 16 * (leastDepthOf(core) + 2)) return { ...miss, cause: 'depth' };
+	const needed = misses.reduce((bits, missed) => Math.max(bits, missed.limit + (missed.missing ?? 0)), 0);
+	return needed > FAR_FROM_ENOUGH * limit ? { ...miss, cause: 'depth', missing: needed - limit } : undefined;
 };
+
+/** Another ring degree has other packings, and other noise: neither changes the modulus that is needed by as much as this factor. */
+const FAR_FROM_ENOUGH = 1.3;
 
 /** Outputs may turn out constant only here: x + (c - x), or a Relu whose operand is never positive. */
 const refuseConstants = ({ nodes, outputs }: Graph<CoreKind>): void => {

@@ -75,6 +75,8 @@ export type Report = {
 	readonly keys: KeyReport;
 	/** What the server holds: keys expanded from what is sent. */
 	readonly memory: MemoryNeeds & { readonly total: number };
+	/** Does the server keep encoded constants? Else they are no part of memory, and a part of the time of every evaluation. */
+	readonly keepConstants: boolean;
 	/** Bytes of the messages of one evaluation. */
 	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
 	readonly predicted: {
@@ -111,7 +113,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const { circuit } = solution;
 	const { parameters } = circuit;
 	const count = (kind: Kind): number => circuit.ops.filter((op) => op.kind === kind).length;
-	const { memory } = program.server;
+	const { memory, keepConstants } = program.server;
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
 		model: {
@@ -140,6 +142,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 		},
 		keys: keysOf(program.client, stages.keyLimit),
 		memory: { ...memory, total: totalMemory(memory) },
+		keepConstants,
 		traffic: {
 			uploadBytes: trafficOf(program.client.inputs, (level) => inputLength(parameters, level)),
 			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
@@ -176,10 +179,11 @@ const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs' | 
 
 /** Predicted milliseconds, rounded to three digits. */
 const timesOf = ({ solution: { circuit }, program }: Stages): Surroundings & { readonly evaluateMs: number } => {
-	const around = estimateSurroundings(circuit, keySlots(program.client.keys).length);
+	const { keepConstants } = program.server;
+	const around = estimateSurroundings(circuit, keySlots(program.client.keys).length, keepConstants);
 	const rough = (ms: number): number => Number(ms.toPrecision(3));
 	return {
-		evaluateMs: rough(estimateMilliseconds(circuit)),
+		evaluateMs: rough(estimateMilliseconds(circuit, keepConstants)),
 		setUpMs: rough(around.setUpMs),
 		keygenMs: rough(around.keygenMs),
 		loadKeysMs: rough(around.loadKeysMs),

@@ -7,7 +7,7 @@ import { lower } from './ckks/lower.ts';
 import { narrowed } from './ckks/order.ts';
 import type { Solution } from './ckks/parameters.ts';
 import { modulusLimit } from './ckks/security.ts';
-import { memoryOf, totalMemory } from './codegen/memory.ts';
+import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
 import { CompileError } from './errors.ts';
 import { withinKeys } from './keys.ts';
@@ -55,10 +55,10 @@ export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly T
 	const chosen = options.optimize ?? 'latency';
 	const usual = searchAt(stages, options.batch === undefined ? circuit.parameters.ringDegree / 2 : circuit.slots);
 	const rowsFor = (objective: Objective): readonly Tradeoff[] => {
-		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit) }];
+		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit, objective) }];
 		const estimate = (search: Stages['search']): readonly Tradeoff[] => {
 			const estimated = circuitFor(search, stages, { ...options, optimize: objective });
-			return estimated === undefined ? [] : [{ objective, chosen: false, ...costsOf(estimated) }];
+			return estimated === undefined ? [] : [{ objective, chosen: false, ...costsOf(estimated, objective) }];
 		};
 		const fills = objective === 'throughput' && options.batch === undefined;
 		const full = fills ? estimate(searchAt(stages, 1)) : [];
@@ -96,16 +96,17 @@ const loweredBy = (slots: SlotCircuit, { circuit, recipe }: Solution): CkksCircu
 	return narrowed(lower(slots, demand, chainOf(demand, recipe.bits, fixed, ringDegree, security), recipe.rotations));
 };
 
-const costsOf = (circuit: CkksCircuit): Omit<Tradeoff, 'objective' | 'chosen'> => {
+const costsOf = (circuit: CkksCircuit, objective: Objective): Omit<Tradeoff, 'objective' | 'chosen'> => {
 	const { ops, parameters, slots } = circuit;
 	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
 	const batch = parameters.ringDegree / 2 / slots;
 	const keys = keyNeeds(circuit, batch);
+	const { keepConstants, memory } = memoryPlanOf(circuit, keys, objective);
 	return {
 		fits: totalBits(parameters) <= modulusLimit(parameters.ringDegree, parameters.security),
 		ringDegree: parameters.ringDegree,
 		batch,
-		evaluateMs: Number(estimateMilliseconds(circuit).toPrecision(3)),
+		evaluateMs: Number(estimateMilliseconds(circuit, keepConstants).toPrecision(3)),
 		rotations: count('rotate'),
 		relinearizations: count('relinearize'),
 		keys: keys.steps.length + (keys.relinearization === undefined ? 0 : 1),
@@ -113,6 +114,6 @@ const costsOf = (circuit: CkksCircuit): Omit<Tradeoff, 'objective' | 'chosen'> =
 		uploadBytes: messageLength(
 			ops.filter(({ kind }) => kind === 'input').map(({ level }) => inputLength(parameters, level)),
 		),
-		memoryBytes: totalMemory(memoryOf(circuit, keys)),
+		memoryBytes: totalMemory(memory),
 	};
 };

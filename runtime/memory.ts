@@ -11,19 +11,20 @@ export const defaultMemoryLimit = (free: number | undefined): number =>
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
 
 /**
- * May all constants stay encoded, or must each be encoded when it is used? Decided for `keySets` sets of evaluation keys.
+ * Do all constants stay encoded, or is each encoded when it is used? The latter when the program says so or they do not fit, for
+ * `keySets` sets of evaluation keys.
  * `held`: they were encoded before, and SEAL gives no memory back. Throws RefusedError 'memory', with the numbers, when they
  * must not stay encoded and are held, or when not even single ones fit.
  */
 export const planMemory = (
-	{ memory }: Pick<ServerProgram, 'memory'>,
+	{ memory, keepConstants }: Pick<ServerProgram, 'memory' | 'keepConstants'>,
 	limit: number,
 	keySets: number,
 	held = false,
 ): { readonly cacheConstants: boolean } => {
 	const { context, keys, constants, ciphertexts, temporaries } = memory;
 	const base = context + keySets * keys + ciphertexts + temporaries;
-	if (base + constants <= limit) return { cacheConstants: true };
+	if (keepConstants && base + constants <= limit) return { cacheConstants: true };
 	if (base <= limit && !held) return { cacheConstants: false };
 	throw new RefusedError(
 		'memory',

@@ -123,7 +123,7 @@ export type MemoryNeeds = {
 	readonly context: number;
 	/** One set of evaluation keys. */
 	readonly keys: number;
-	/** All constants, encoded. */
+	/** All constants, encoded; 0 when they are not kept. */
 	readonly constants: number;
 	/** The ciphertexts that are alive at once. */
 	readonly ciphertexts: number;
@@ -146,6 +146,8 @@ export type ServerProgram = {
 	readonly registers: number;
 	readonly instructions: readonly Instruction[];
 	readonly constants: readonly ConstantSpec[];
+	/** May encoded constants be kept for the next evaluation? Else each is encoded where it is used: less memory, more time. */
+	readonly keepConstants: boolean;
 	readonly memory: MemoryNeeds;
 };
 

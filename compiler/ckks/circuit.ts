@@ -63,8 +63,14 @@ export const plainProductsOf = (op: Op): number => {
 	return op.kind === 'multiplyPlain' ? 1 : 0;
 };
 
+/** Is a constant encoded for it, or taken from those that were? */
+export const readsConstant = ({ kind }: Op): boolean => kind === 'addPlain' || kind === 'multiplyPlain';
+
 /** The values of a constant, v slots. */
-export const plainOf = (circuit: Pick<CkksCircuit, 'slots' | 'plains'>, { plain }: Constant): Float64Array =>
+export const plainOf = (
+	circuit: Pick<CkksCircuit, 'slots' | 'plains'>,
+	{ plain }: Pick<Constant, 'plain'>,
+): Float64Array =>
 	plain === 'ones' ? new Float64Array(circuit.slots).fill(1) : (circuit.plains[plain] as Float64Array);
 
 /** Are two scales equal up to the rounding of a few float64 operations? SEAL adds values only when they are. */

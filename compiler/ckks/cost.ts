@@ -1,5 +1,5 @@
 import { InternalError } from '../errors.ts';
-import type { CkksCircuit, Kind, Op } from './circuit.ts';
+import { type CkksCircuit, type Kind, type Op, readsConstant } from './circuit.ts';
 import { SEAL_COSTS } from './costTable.ts';
 
 /** Milliseconds of an operation on p primes: c0 + c1 p + c2 p^2. */
@@ -73,6 +73,10 @@ export const operationMilliseconds = (
 	backend: MeasuredBackend = 'seal',
 ): number => MILLISECONDS[kind](costsOf(ringDegree, backend), primes);
 
+/** Predicted milliseconds of encoding a constant, at any level, where there are so many data primes. */
+export const encodeMilliseconds = (ringDegree: number, primes: number, backend: MeasuredBackend = 'seal'): number =>
+	at(costsOf(ringDegree, backend).encode, primes);
+
 /** The same of an operation of a circuit: squares cost less, values of three polynomials more, and switches by levels. */
 const millisecondsOf = (circuit: CkksCircuit, op: Op, costs: OperationCosts): number => {
 	const p = op.level + 1;
@@ -95,18 +99,31 @@ const millisecondsOf = (circuit: CkksCircuit, op: Op, costs: OperationCosts): nu
 	}
 };
 
-/** Predicted time of each operation of one evaluation on one thread, constants encoded before. */
-export const operationTimes = (circuit: CkksCircuit, backend: MeasuredBackend = 'seal'): Float64Array => {
-	const costs = costsOf(circuit.parameters.ringDegree, backend);
-	return Float64Array.from(circuit.ops, (op) => millisecondsOf(circuit, op, costs));
+/**
+ * Predicted time of each operation of one evaluation on one thread: constants were encoded before and kept, or each is encoded
+ * where it is used. Those of one virtual slot are single numbers, which cost next to nothing.
+ */
+export const operationTimes = (
+	circuit: CkksCircuit,
+	keepConstants = true,
+	backend: MeasuredBackend = 'seal',
+): Float64Array => {
+	const { ops, parameters, slots } = circuit;
+	const costs = costsOf(parameters.ringDegree, backend);
+	const encode = keepConstants || slots === 1 ? 0 : at(costs.encode, parameters.primes.length);
+	return Float64Array.from(ops, (op) => millisecondsOf(circuit, op, costs) + (readsConstant(op) ? encode : 0));
 };
 
-/** Predicted time of one evaluation on one thread, from the request to the answer, constants encoded before. */
-export const estimateMilliseconds = (circuit: CkksCircuit, backend: MeasuredBackend = 'seal'): number => {
+/** Predicted time of one evaluation on one thread, from the request to the answer; constants as in `operationTimes`. */
+export const estimateMilliseconds = (
+	circuit: CkksCircuit,
+	keepConstants = true,
+	backend: MeasuredBackend = 'seal',
+): number => {
 	const costs = costsOf(circuit.parameters.ringDegree, backend);
 	const written = circuit.outputs.flatMap(({ parts }) => parts);
 	const save = written.reduce((total, id) => total + at(costs.save, (circuit.ops[id]?.level ?? 0) + 1), 0);
-	return operationTimes(circuit, backend).reduce((total, ms) => total + ms, save + REQUEST);
+	return operationTimes(circuit, keepConstants, backend).reduce((total, ms) => total + ms, save + REQUEST);
 };
 
 /** Milliseconds of checking a request and of writing the answer, whatever they hold. */
@@ -119,7 +136,7 @@ export type Surroundings = {
 	readonly keygenMs: number;
 	readonly loadKeysMs: number;
 	readonly encryptMs: number;
-	/** The first evaluation, which also encodes the constants; each one, when they do not fit into memory. */
+	/** The first evaluation, which also encodes the constants that are kept. */
 	readonly firstEvaluateMs: number;
 	readonly decryptMs: number;
 };
@@ -127,6 +144,7 @@ export type Surroundings = {
 export const estimateSurroundings = (
 	circuit: CkksCircuit,
 	keyCount: number,
+	keepConstants = true,
 	backend: MeasuredBackend = 'seal',
 ): Surroundings => {
 	const { ops, outputs, parameters, constants } = circuit;
@@ -135,13 +153,13 @@ export const estimateSurroundings = (
 	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
 	const decrypted = outputs.flatMap(({ parts }) => parts.map((id) => at(costs.decrypt, (ops[id]?.level ?? 0) + 1)));
 	// Constants of one virtual slot are single numbers, encoded at each use.
-	const encoded = circuit.slots === 1 ? 0 : constants.length;
+	const kept = circuit.slots === 1 || !keepConstants ? 0 : constants.length;
 	return {
 		setUpMs: at(costs.setUp, primes),
 		keygenMs: keyCount * at(costs.makeKey, primes),
 		loadKeysMs: keyCount * at(costs.loadKey, primes),
 		encryptMs: count('input') * at(costs.encrypt, primes),
-		firstEvaluateMs: estimateMilliseconds(circuit, backend) + encoded * at(costs.encode, primes),
+		firstEvaluateMs: estimateMilliseconds(circuit, keepConstants, backend) + kept * at(costs.encode, primes),
 		decryptMs: decrypted.reduce((total, ms) => total + ms, 0),
 	};
 };

@@ -98,3 +98,4 @@ export const withOperands = (op: Op, to: (id: Id) => Id): Op => {
 	if (op.kind === 'combine') return { ...op, terms: op.terms.map(to) };
 	return 'b' in op ? { ...op, a: to(op.a), b: to(op.b) } : { ...op, a: to(op.a) };
 };
+export const demandedOf = (c: CkksCircuit) => reordered(c, demandOrder(c));

@@ -1,5 +1,6 @@
-import type { CkksParameters, KeyNeeds, MemoryNeeds } from '../../runtime/plan.ts';
-import type { CkksCircuit, Id, Op } from '../ckks/circuit.ts';
+import { type CkksParameters, type KeyNeeds, type MemoryNeeds, MOST_MEMORY } from '../../runtime/plan.ts';
+import { type CkksCircuit, type Id, type Op, readsConstant } from '../ckks/circuit.ts';
+import type { Objective } from '../options.ts';
 import { lastUses, operandsOf } from '../slots/circuit.ts';
 
 /**
@@ -9,16 +10,29 @@ import { lastUses, operandsOf } from '../slots/circuit.ts';
  */
 type Blocks = ReadonlyMap<number, number>;
 
+/** What the server needs, and whether that is with constants kept between evaluations. */
+export type MemoryPlan = { readonly keepConstants: boolean; readonly memory: MemoryNeeds };
+
+/**
+ * Encoded constants are kept where they fit, since encoding takes time: not where memory is what is to be cheap. Kept or not,
+ * constants of one virtual slot are single numbers, which are encoded at each use.
+ */
+export const memoryPlanOf = (circuit: CkksCircuit, keys: KeyNeeds, objective: Objective): MemoryPlan => {
+	const kept = memoryOf(circuit, keys, true);
+	return objective !== 'memory' && totalMemory(kept) <= MOST_MEMORY
+		? { keepConstants: true, memory: kept }
+		: { keepConstants: false, memory: memoryOf(circuit, keys, false) };
+};
+
 /**
  * What the server needs to evaluate the circuit with one set of keys. The terms add up to the most it ever takes; with a second
- * set of keys, or constants encoded at each use, that term is there twice, or not at all. Constants of one virtual slot are
- * single numbers, which are never kept.
+ * set of keys, or constants that are not kept after all, that term is there twice, or not at all.
  */
-export const memoryOf = (circuit: CkksCircuit, keys: KeyNeeds): MemoryNeeds => {
+const memoryOf = (circuit: CkksCircuit, keys: KeyNeeds, keepConstants: boolean): MemoryNeeds => {
 	const { ringDegree, primes } = circuit.parameters;
-	const encoded = circuit.slots === 1 ? [] : circuit.constants;
-	const { ciphertexts, all } = evaluationBlocks(circuit);
-	const working = encoded.length === 0 ? all : most(all, encodingBlocks(primes.length));
+	const encoded = circuit.slots === 1 || !keepConstants ? [] : circuit.constants;
+	const { ciphertexts, all } = evaluationBlocks(circuit, keepConstants);
+	const working = encoded.length === 0 ? all : most(all, blocksOf(encodingBlocks(primes.length)));
 	const once = contextBlocks(primes.length, keys.steps.length);
 	const loaded = sum(once, keyBlocks(primes.length, keys));
 	const bytes = (...blocks: readonly Blocks[]): number => Math.round(8 * ringDegree * polynomials(sum(...blocks)));
@@ -110,10 +124,14 @@ const keyRecord = ({ ringDegree, primes }: CkksParameters, { relinearization, st
 const keyTables = (ringDegree: number, { steps }: KeyNeeds): number => 12 * ringDegree * steps.length;
 
 /** Encoding holds the values, their complex transform, and the plaintext at the top level, whatever level it is for. */
-const encodingBlocks = (dataPrimes: number): Blocks => blocksOf([0.5, 2, dataPrimes]);
+const encodingBlocks = (dataPrimes: number): readonly number[] => [0.5, 2, dataPrimes];
 
 /** The most blocks of every size at once: of ciphertexts, and of ciphertexts and temporaries together. */
-const evaluationBlocks = ({ ops }: CkksCircuit): { readonly ciphertexts: Blocks; readonly all: Blocks } => {
+const evaluationBlocks = (
+	{ ops, parameters, slots }: CkksCircuit,
+	keepConstants: boolean,
+): { readonly ciphertexts: Blocks; readonly all: Blocks } => {
+	const encodes = slots > 1 && !keepConstants;
 	const last = lastUses(ops.map(operandsOf));
 	const alive = new Map<number, number>();
 	const [ciphertexts, all] = [new Map<number, number>(), new Map<number, number>()];
@@ -131,7 +149,8 @@ const evaluationBlocks = ({ ops }: CkksCircuit): { readonly ciphertexts: Blocks;
 		const count = change(size, 1);
 		raise(ciphertexts, size, count);
 		raise(all, size, count);
-		for (const [temporary, more] of blocksOf(temporariesOf(op, firstOperand(ops, op))))
+		const plaintext = encodes && readsConstant(op) ? [...encodingBlocks(parameters.primes.length), op.level + 1] : [];
+		for (const [temporary, more] of blocksOf([...temporariesOf(op, firstOperand(ops, op)), ...plaintext]))
 			raise(all, temporary, (alive.get(temporary) ?? 0) + more);
 		for (const read of new Set(operandsOf(op))) if (last[read] === id) change(sizes[read] as number, -1);
 		if (last[id] === id) change(size, -1);

@@ -10,7 +10,8 @@ import {
 	type ServerProgram,
 } from '../../runtime/plan.ts';
 import { type CkksCircuit, type Op, plainOf } from '../ckks/circuit.ts';
-import { memoryOf } from './memory.ts';
+import type { Objective } from '../options.ts';
+import { memoryPlanOf } from './memory.ts';
 import { schedule } from './registers.ts';
 
 /** What the runtime must know of the ends of the circuit, beyond levels and scales. */
@@ -20,7 +21,7 @@ export type Ends = {
 };
 
 /** The finished program: instructions, constants, both halves under one fingerprint. */
-export const programOf = (name: string, circuit: CkksCircuit, ends: Ends): Program => {
+export const programOf = (name: string, circuit: CkksCircuit, ends: Ends, objective: Objective): Program => {
 	const { parameters } = circuit;
 	const batch = parameters.ringDegree / 2 / circuit.slots;
 	const keys = keyNeeds(circuit, batch);
@@ -52,7 +53,7 @@ export const programOf = (name: string, circuit: CkksCircuit, ends: Ends): Progr
 			step.op === 'rotate' ? { ...step, steps: step.steps * batch } : step,
 		),
 		constants,
-		memory: memoryOf(circuit, keys),
+		...memoryPlanOf(circuit, keys, objective),
 	};
 	const fingerprint = fingerprintOf(client, server, vectors);
 	return { client: { ...client, fingerprint }, server: { ...server, fingerprint }, constants: vectors };
@@ -95,20 +96,45 @@ const collectConstants = ({ constants, ops, plains, slots }: CkksCircuit): Colle
 		return start;
 	};
 	const weightsAt = (weights: Float64Array): number => place(weights.join(' '), () => weights);
+	// In the order of the circuit, in which they lie in memory already.
+	for (const plain of distinctPlains(constants)) place(`plain ${plain}`, () => plainOf({ slots, plains }, { plain }));
 	const placed = constants.map((constant) => ({
 		offset: place(`plain ${constant.plain}`, () => plainOf({ slots, plains }, constant)),
 		level: constant.level,
 		scale: constant.scale,
 	}));
 	for (const op of ops) if (op.kind === 'combine') weightsAt(op.weights);
-	const vectors = new Float64Array(words);
-	let start = 0;
-	for (const values of kept) {
-		vectors.set(values, start);
-		start += values.length;
-	}
-	return { constants: placed, weightsAt, vectors };
+	return { constants: placed, weightsAt, vectors: joined(kept, words, plains) };
 };
+
+/** The plains that constants are made of, ascending, the vector of ones last. */
+const distinctPlains = (constants: CkksCircuit['constants']): readonly (number | 'ones')[] => {
+	const rank = (plain: number | 'ones'): number => (plain === 'ones' ? Number.POSITIVE_INFINITY : plain);
+	return [...new Set(constants.map(({ plain }) => plain))].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+};
+
+/**
+ * The vectors one after another. Where the first of them are all the plaintexts of the circuit, which lie so already, and there is
+ * room behind them for the others, nothing is copied: plaintexts are the most memory that a compilation takes.
+ */
+const joined = (vectors: readonly Float64Array[], words: number, plains: readonly Float64Array[]): Float64Array => {
+	const { buffer, byteOffset } = plains[0] ?? new Float64Array();
+	const inPlace = plains.every((plain, k) => plain === vectors[k] && plain.buffer === buffer) && isAdjacent(plains);
+	const fits = inPlace && byteOffset + 8 * words <= buffer.byteLength;
+	const all = fits ? new Float64Array(buffer as ArrayBuffer, byteOffset, words) : new Float64Array(words);
+	let word = 0;
+	vectors.forEach((values, k) => {
+		if (!fits || k >= plains.length) all.set(values, word);
+		word += values.length;
+	});
+	return all;
+};
+
+const isAdjacent = (vectors: readonly Float64Array[]): boolean =>
+	vectors.every((values, k) => {
+		const before = vectors[k - 1];
+		return before === undefined || values.byteOffset === before.byteOffset + before.byteLength;
+	});
 
 /** SHA-256 of everything that both sides must agree on, in hexadecimal. */
 const fingerprintOf = (

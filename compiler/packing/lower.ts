@@ -5,7 +5,7 @@ import type { Packing } from './choose.ts';
 import { recordMap } from './kernels/map.ts';
 import { recordRows } from './kernels/scalar.ts';
 import { hasUnknown, type Layout, lastCopies } from './layout.ts';
-import type { Choice } from './propose.ts';
+import { type Choice, mapsIn } from './propose.ts';
 
 /** The slot circuit and the layouts at its ends. */
 export type Lowered = {
@@ -19,7 +19,7 @@ export type Lowered = {
  * masked: they would tell the key's owner something of the weights (one product and one level).
  */
 export const lower = (graph: Graph<CoreKind>, packing: Pick<Packing, 'choices'>, slots: number): Lowered => {
-	const builder = new SlotBuilder(slots);
+	const builder = new SlotBuilder(slots, plaintextsIn(graph, packing));
 	const values: (readonly SlotId[])[] = [];
 	const inputs = new Map<string, Layout>();
 	graph.nodes.forEach((node, id) => {
@@ -42,6 +42,14 @@ export const lower = (graph: Graph<CoreKind>, packing: Pick<Packing, 'choices'>,
 		};
 	});
 	return { circuit: builder.build(parts), inputs, outputs };
+};
+
+/** At most as many plaintexts as there are products, biases and masks, and one of ones; fewer where they are equal. */
+const plaintextsIn = (graph: Graph<CoreKind>, { choices }: Pick<Packing, 'choices'>): number => {
+	const products = choices.flatMap(mapsIn).reduce((total, { counts }) => total + counts.products, 0);
+	const parts = (id: Id): number => choices[id]?.layout?.parts.length ?? 0;
+	const others = [...choices.keys(), ...graph.outputs.map(({ id }) => id)];
+	return others.reduce((total, id) => total + parts(id), products + 1);
 };
 
 const record = (

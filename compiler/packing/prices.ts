@@ -1,4 +1,4 @@
-import { operationMilliseconds } from '../ckks/cost.ts';
+import { encodeMilliseconds, operationMilliseconds } from '../ckks/cost.ts';
 import type { Objective } from '../options.ts';
 import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
 import type { CoreKind, Graph } from '../tensor/graph.ts';
@@ -6,7 +6,7 @@ import type { CoreKind, Graph } from '../tensor/graph.ts';
 /** Prices in milliseconds of predicted time, or what counts as much, at the level where a node is computed. */
 export type Prices = {
 	readonly rotation: number;
-	/** Product with a plaintext. */
+	/** Product with a plaintext, its encoding included where constants are not kept. */
 	readonly product: number;
 	/** Product of two ciphertexts, relinearised. */
 	readonly multiply: number;
@@ -33,6 +33,9 @@ const MEGABYTE = 2 ** 20;
 /** Primes for each level of the graph: several products share a prime. */
 const PRIMES_PER_LEVEL = 0.75;
 
+/** Where memory is dear, constants are not kept: they cost time instead. */
+const keepsConstants = ({ memory }: Weights): boolean => memory === 0;
+
 /** The prices of every node. Levels are those of the graph, and primes are counted from them: parameters are not known yet. */
 export const pricesOf = (graph: Graph<CoreKind>, ringDegree: number, objective: Objective): readonly Prices[] => {
 	const after = depths(graph.nodes);
@@ -43,13 +46,14 @@ export const pricesOf = (graph: Graph<CoreKind>, ringDegree: number, objective: 
 	const polynomial = (ringDegree * 8) / MEGABYTE;
 	const milliseconds = (kind: 'rotate' | 'multiplyPlain' | 'multiply' | 'relinearize', primes: number): number =>
 		operationMilliseconds(kind, ringDegree, primes);
+	const encode = keepsConstants(weights) ? 0 : encodeMilliseconds(ringDegree, top);
+	const keyMemory = 2 * top * (top + 1) * polynomial * weights.memory;
 	return graph.nodes.map((node, id) => {
 		const primes = primesAt(depth - (after[id] as number) + levelsOf(node));
-		const product = milliseconds('multiplyPlain', primes);
-		const keyMemory = 2 * top * (top + 1) * polynomial * weights.memory;
+		const product = milliseconds('multiplyPlain', primes) + encode;
 		return {
 			rotation: milliseconds('rotate', primes),
-			product: product + primes * polynomial * weights.memory,
+			product,
 			multiply: milliseconds('multiply', primes) + milliseconds('relinearize', primes),
 			// Half of a fresh ciphertext, and of a key, is a seed.
 			upload: top * polynomial * (weights.upload + 2 * weights.memory),

@@ -160,9 +160,12 @@ const affineProposals = (here: Here, affine: Affine, shape: Shape, id: Id): read
 	const matrices = affine.terms.map(({ matrix }) => matrix);
 	const shapes = { operands: affine.terms.map(({ x }) => search.graph.nodes[x]?.shape ?? []), result: shape };
 	const key = `${id} ${search.compositions.nameOf(affine)} ${layouts.map((layout) => layout.key).join('&')}`;
-	const maps = remembered(search.maps, key, () =>
-		mapsThrough(matrices, layouts, placementsOf(matrices, layouts, search.slots, shapes), search.slots),
-	);
+	const maps = remembered(search.maps, key, () => {
+		const through = (thorough: boolean): readonly PackedMap[] =>
+			mapsThrough(matrices, layouts, placementsOf(matrices, layouts, search.slots, shapes, thorough), search.slots);
+		const found = through(false);
+		return found.length > 0 ? found : through(true);
+	});
 	return maps.map((map) => ({
 		choices: [...before, [id, { kind: 'map', affine, map, layout: map.layout }] as const],
 		cost: upload + costOf(map, prices),

@@ -69,7 +69,7 @@ export const layersOf = (stages: Stages): readonly LayerReport[] => {
 	const { circuit, samples } = stages.solution;
 	const precisions = precisionsOf(circuit, samples[0] ?? new Map());
 	const read = readElsewhere(circuit);
-	const times = operationTimes(circuit);
+	const times = operationTimes(circuit, stages.program.server.keepConstants);
 	const reports: LayerReport[] = [];
 	for (const { layout, ops, ...layer } of collected(stages)) {
 		const count = (kind: Kind): number => ops.filter((id) => circuit.ops[id]?.kind === kind).length;

@@ -67,11 +67,15 @@ export class SlotBuilder {
 	origin = '';
 	readonly #ops: Op[] = [];
 	readonly #plains: Float64Array[] = [];
+	/** Room for plaintexts, one after another. */
+	readonly #room: Float64Array;
 	readonly #knownOps = new Map<string, Id>();
 	readonly #knownPlains = new Map<string, number>();
 
-	constructor(slots: number) {
+	/** `plaintexts`: about how many there will be, where known; these are kept one after another. */
+	constructor(slots: number, plaintexts = 0) {
 		this.slots = slots;
+		this.#room = new Float64Array(slots * plaintexts);
 	}
 
 	input(name: string, part: number): Id {
@@ -144,7 +148,9 @@ export class SlotBuilder {
 		const key = createHash('sha1').update(bytesOf(values)).digest('base64');
 		const known = this.#knownPlains.get(key);
 		if (known !== undefined) return known;
-		const id = this.#plains.push(values) - 1;
+		const place = this.#room.subarray(this.#plains.length * this.slots, (this.#plains.length + 1) * this.slots);
+		const id = this.#plains.push(place.length === this.slots ? place : values) - 1;
+		if (place.length === this.slots) place.set(values);
 		this.#knownPlains.set(key, id);
 		return id;
 	}

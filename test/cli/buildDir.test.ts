@@ -38,6 +38,7 @@ const server: ServerProgram = {
 		{ op: 'output', a: 0, output: 0, part: 0 },
 	],
 	constants: [{ offset: 0, level: 1, scale: 1 }],
+	keepConstants: true,
 	memory: { context: 1, keys: 0, constants: 1, ciphertexts: 1, temporaries: 0 },
 };
 

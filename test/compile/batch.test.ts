@@ -92,10 +92,7 @@ test('rows without weights, sums, differences and copies are right with a sample
 });
 
 test('random networks give the same answer at every stage with one, two or four slots for each sample', async () => {
-	const models = [
-		...fc.sample(randomModel(), { seed: 7, numRuns: 60 }),
-		...[4, 9, 14, 19, 24, 29].map(networkOf),
-	];
+	const models = [...fc.sample(randomModel(), { seed: 7, numRuns: 60 }), ...[4, 9, 14, 19, 24, 29].map(networkOf)];
 	let compared = 0;
 	for (const [k, random] of models.entries()) {
 		if (random === undefined) continue;

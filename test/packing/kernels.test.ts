@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { rotated } from '../../compiler/numeric/vectors.ts';
 import { into } from '../../compiler/packing/families/inPlace.ts';
-import { bestSplit, byStride, recordLinear, rotationsOf } from '../../compiler/packing/kernels/babyGiant.ts';
+import { bestSplit, byStride, giantOf, recordLinear, rotationsOf } from '../../compiler/packing/kernels/babyGiant.ts';
 import { gathersOf } from '../../compiler/packing/kernels/gather.ts';
 import { packedMap } from '../../compiler/packing/kernels/map.ts';
 import { layoutOf, replicated } from '../../compiler/packing/layout.ts';
@@ -138,7 +138,8 @@ test('the rotations that are counted are those that are recorded, and the sum of
 			const builder = new SlotBuilder(slots);
 			const inputs = Array.from({ length: sources }, (_, part) => builder.input('x', part));
 			const split = byStride(slots, stride, centered);
-			const circuit = builder.build([{ name: 'y', parts: [recordLinear(builder, inputs, diagonals, plains, split)] }]);
+			const shifted = plains.map((plain, k) => rotated(plain, -giantOf(offsets[k] as number, slots, split)));
+			const circuit = builder.build([{ name: 'y', parts: [recordLinear(builder, inputs, diagonals, shifted, split)] }]);
 			const rotations = rotationsOf([diagonals], slots, split);
 			assert.is(countOf(circuit, 'rotate'), rotations);
 			const x = inputs.map(() => Float64Array.from({ length: slots }, () => from.value()));

@@ -117,6 +117,7 @@ export const makeProgram = (sketch: Sketch): Program => {
 			registers: 8,
 			instructions: sketch.instructions,
 			constants: constants.map(({ level, scale }, i) => ({ offset: i * virtual, level, scale })),
+			keepConstants: true,
 			memory: { context: 10e6, keys: 8e6, constants: 1e6, ciphertexts: 8e6, temporaries: 4e6 },
 		},
 		constants: values,

@@ -1,4 +1,3 @@
-import { rotated } from '../../numeric/vectors.ts';
 import type { Id, SlotBuilder } from '../../slots/circuit.ts';
 import type { Diagonal } from './diagonals.ts';
 
@@ -45,7 +44,8 @@ const fromSet = (outputs: readonly (readonly Diagonal[])[], slots: number, babie
 	return { babyOf: (offset) => baby.get(offset) ?? 0 };
 };
 
-const giantOf = (offset: number, slots: number, split: Split): number =>
+/** What is left of an offset beside its baby, in (-v / 2, v / 2]. */
+export const giantOf = (offset: number, slots: number, split: Split): number =>
 	signed((offset - split.babyOf(offset) + slots) & (slots - 1), slots);
 
 /** Rotations that a split takes for all output ciphertexts: babies of each source, shared by the outputs, and giants of each output. */
@@ -145,7 +145,8 @@ const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): r
 };
 
 /**
- * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]; without plaintexts the plain sum. Babies are chained (rot_{b2} = rot_{b2-b1} of
+ * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]; without plaintexts the plain sum. Plaintexts come as the products
+ * need them, rotated by their giants (see `giantOf`). Babies are chained (rot_{b2} = rot_{b2-b1} of
  * rot_{b1}) and giants summed by Horner's rule, so that steps in arithmetic progression need one key for all of them.
  * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level. Outputs of one map share `babies`.
  */
@@ -162,8 +163,7 @@ export const recordLinear = (
 	diagonals.forEach(({ source, offset }, k) => {
 		const giant = giantOf(offset, slots, split);
 		const baby = babies.get(`${source} ${split.babyOf(offset)}`) as Id;
-		const product =
-			plains === undefined ? baby : builder.multiplyPlain(baby, rotated(plains[k] as Float64Array, -giant));
+		const product = plains === undefined ? baby : builder.multiplyPlain(baby, plains[k] as Float64Array);
 		const known = inner.get(giant);
 		inner.set(giant, known === undefined ? product : builder.add(known, product));
 	});

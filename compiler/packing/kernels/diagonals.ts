@@ -35,7 +35,8 @@ export type Diagonal = { readonly source: number; readonly offset: number };
 /** The diagonals that compute the rows of a placement, by source and offset; their plaintexts are worked out when asked for. */
 export type Cover = {
 	readonly diagonals: readonly Diagonal[];
-	readonly plains: () => readonly Float64Array[];
+	/** By diagonal, its plaintext rotated by `shift(offset)`: result[t + shift] = plain[t]. */
+	readonly plains: (shift: (offset: number) => number) => readonly Float64Array[];
 	/** Is the result the plain sum of the rotated sources, wherever it holds a row? Then no product is needed. */
 	readonly summed: boolean;
 };
@@ -61,9 +62,10 @@ export const coverOf = (
 	);
 	return {
 		diagonals: order.map((k) => table.diagonals[k] as Diagonal),
-		plains: () => {
+		plains: (shift) => {
 			const plains = table.diagonals.map(() => new Float64Array(sources.slots));
-			walk(matrices, sources, placement, new Table(sources), plains);
+			const shifts = Int32Array.from(table.diagonals, ({ offset }) => shift(offset));
+			walk(matrices, sources, placement, new Table(sources), { plains, shifts });
 			return order.map((k) => plains[k] as Float64Array);
 		},
 		summed: isSum(matrices, sources, placement, table.diagonals, entries),
@@ -73,9 +75,10 @@ export const coverOf = (
 /** A ciphertext whose rows have no entries. */
 const nothing = ({ slots }: Sources, { rowOf, meet, period }: Placement): Cover => ({
 	diagonals: [{ source: 0, offset: 0 }],
-	plains: () => {
+	plains: (shift) => {
 		const plain = new Float64Array(slots);
-		for (let g = 0; g < rowOf.length; g++) for (let t = meet(g, 0); t < slots; t += period) plain[t] = NEXT_TO_NOTHING;
+		for (let g = 0; g < rowOf.length; g++)
+			for (let t = (meet(g, 0) + shift(0)) & (period - 1); t < slots; t += period) plain[t] = NEXT_TO_NOTHING;
 		return [plain];
 	},
 	summed: false,
@@ -115,7 +118,7 @@ const walk = (
 	sources: Sources,
 	placement: Placement,
 	table: Table,
-	plains: readonly Float64Array[] | undefined,
+	written: { readonly plains: readonly Float64Array[]; readonly shifts: Int32Array } | undefined,
 ): number | undefined => {
 	const { rowOf, meet, period, lowest, most = Number.POSITIVE_INFINITY } = placement;
 	const { slots } = sources;
@@ -136,10 +139,11 @@ const walk = (
 				const t = meet(g, s);
 				const index = table.put(source[place] as number, choose.offset(s, t));
 				entries++;
-				if (plains === undefined) continue;
-				const plain = plains[index] as Float64Array;
+				if (written === undefined) continue;
+				const plain = written.plains[index] as Float64Array;
 				const value = values[k] as number;
-				for (let u = t; u < slots; u += period) plain[u] = value;
+				// Plaintexts repeat: where the shift begins makes no difference.
+				for (let u = (t + (written.shifts[index] as number)) & (period - 1); u < slots; u += period) plain[u] = value;
 			}
 		}
 		if (table.diagonals.length > most) return undefined;

@@ -91,6 +91,7 @@ const gatherOne = (
 		output: {
 			cover: {
 				diagonals: used.map((_, k) => ({ source: first + k, offset: 0 })),
+				// No offsets, no shifts.
 				plains: () =>
 					used.map((p) => Float64Array.from(entriesOf(p), (entry) => (entry < 0 ? 0 : (values[entry] as number)))),
 				summed: false,

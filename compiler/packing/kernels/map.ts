@@ -1,6 +1,6 @@
 import type { Id, SlotBuilder } from '../../slots/circuit.ts';
 import { type Layout, layoutOf, UNKNOWN } from '../layout.ts';
-import { bestSplit, chainBabies, recordLinear, type Split, stepsOf } from './babyGiant.ts';
+import { bestSplit, chainBabies, giantOf, recordLinear, type Split, stepsOf } from './babyGiant.ts';
 import type { Cover, Placement } from './diagonals.ts';
 
 /** One output ciphertext of a map: what is multiplied, and what is then folded. */
@@ -85,7 +85,7 @@ export const recordMap = (builder: SlotBuilder, sources: readonly Id[], map: Pac
 	const all = map.outputs.flatMap(({ cover }) => cover.diagonals);
 	const babies = chainBabies(builder, sources, all, map.split);
 	return map.outputs.map(({ cover, placement }) => {
-		const plains = map.summed ? undefined : cover.plains();
+		const plains = map.summed ? undefined : cover.plains((offset) => giantOf(offset, builder.slots, map.split));
 		const w = recordLinear(builder, sources, cover.diagonals, plains, map.split, babies);
 		return placement.folds.reduceRight((y, fold) => builder.add(y, builder.rotate(y, fold)), w);
 	});
