@@ -221,7 +221,7 @@ const solve = (
 		...values,
 	});
 	const solution = solver.solve();
-	if (solution !== undefined) return { ...solution, circuit: narrowed(solution.circuit), samples: values.samples };
+	if (solution !== undefined) return { ...solution, circuit: narrowed(solution.circuit, options.optimize ?? 'latency'), samples: values.samples };
 	missed?.(solver.miss());
 	return undefined;
 };

@@ -79,7 +79,8 @@ const circuitFor = (
 ): CkksCircuit | undefined => {
 	const { ringDegree } = solution.circuit.parameters;
 	const { circuit } = pack(search, ringDegree, options).lowered;
-	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution) });
+	const { optimize } = options;
+	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution, optimize) });
 	try {
 		return withinKeys(circuit, lowered(circuit), options, lowered)?.solution.circuit;
 	} catch (error) {
@@ -89,11 +90,16 @@ const circuitFor = (
 };
 
 /** The slot circuit with the scales and the base and special primes of the solution. */
-const loweredBy = (slots: SlotCircuit, { circuit, recipe }: Solution): CkksCircuit => {
+const loweredBy = (
+	slots: SlotCircuit,
+	{ circuit, recipe }: Solution,
+	objective: Objective = 'latency',
+): CkksCircuit => {
 	const { ringDegree, primes, specialPrime, security } = circuit.parameters;
 	const demand = demandOf(slots);
 	const fixed = { base: primes.slice(0, recipe.bases), special: specialPrime };
-	return narrowed(lower(slots, demand, chainOf(demand, recipe.bits, fixed, ringDegree, security), recipe.rotations));
+	const chain = chainOf(demand, recipe.bits, fixed, ringDegree, security);
+	return narrowed(lower(slots, demand, chain, recipe.rotations), objective);
 };
 
 const costsOf = (circuit: CkksCircuit, objective: Objective): Omit<Tradeoff, 'objective' | 'chosen'> => {

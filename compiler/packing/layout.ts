@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SlotRun } from '../../runtime/plan.ts';
+import { type Shape, sizeOf } from '../tensor/graph.ts';
 
 /** A slot that is exactly zero. */
 export const ZERO = -1;
@@ -30,6 +31,27 @@ export const replicated = (size: number, slots: number): Layout => {
 		Int32Array.from({ length: slots }, (_, t) => {
 			const element = part * slots + (t % period);
 			return element < size ? element : ZERO;
+		}),
+	);
+	return layoutOf(slots, parts);
+};
+
+/**
+ * Channels of a tensor [batch, channels, ...] in blocks of a power of two slots, none of them in two ciphertexts; repeated where
+ * one ciphertext holds all. Undefined when that is no different from `replicated`, or a channel needs several ciphertexts.
+ */
+export const inChannelBlocks = (shape: Shape, slots: number): Layout | undefined => {
+	const inner = sizeOf(shape.slice(2));
+	const channels = sizeOf(shape) / inner;
+	const block = nextPowerOfTwo(inner);
+	if (shape.length < 3 || channels === 1 || block === inner || block > slots) return undefined;
+	const perPart = slots / block;
+	const period = Math.min(perPart, nextPowerOfTwo(channels));
+	const parts = Array.from({ length: Math.ceil(channels / perPart) }, (_, part) =>
+		Int32Array.from({ length: slots }, (__, t) => {
+			const channel = part * perPart + (Math.floor(t / block) % period);
+			const place = t % block;
+			return channel < channels && place < inner ? channel * inner + place : ZERO;
 		}),
 	);
 	return layoutOf(slots, parts);

@@ -26,7 +26,7 @@ const WEIGHTS: { readonly [O in Objective]: Weights } = {
 	throughput: { upload: 5, keys: 0.1, memory: 0 },
 	upload: { upload: 4000, keys: 2, memory: 0 },
 	keys: { upload: 40, keys: 100, memory: 0 },
-	memory: { upload: 40, keys: 4, memory: 60 },
+	memory: { upload: 40, keys: 1, memory: Number(process.env.MW ?? 60) },
 };
 
 const MEGABYTE = 2 ** 20;

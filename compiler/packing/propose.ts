@@ -6,7 +6,7 @@ import { coverOf, type Placement } from './kernels/diagonals.ts';
 import { gathersOf } from './kernels/gather.ts';
 import { type MapOutput, type PackedMap, packedMap } from './kernels/map.ts';
 import { sourcesOf } from './kernels/sources.ts';
-import { type Layout, replicated } from './layout.ts';
+import { inChannelBlocks, type Layout, replicated } from './layout.ts';
 import { placementsOf } from './placements.ts';
 import type { Prices } from './prices.ts';
 
@@ -104,11 +104,16 @@ const composedProposals = ({ search, chosen }: Here, node: Node<'affine'>, id: I
 
 type Operand = { readonly layout: Layout; readonly choices: Proposal['choices']; readonly cost: number };
 
-/** The layout of an operand; an input that nobody has asked for yet is packed plainly, replicated. */
-const operand = ({ search, prices, chosen }: Here, x: Id): Operand => {
+/** How inputs that nobody has asked for yet are packed: element after element, or each channel in a block of its own. */
+type Plainly = (shape: Shape, slots: number) => Layout | undefined;
+const ONE_AFTER_ANOTHER: Plainly = (shape, slots) => replicated(sizeOf(shape), slots);
+
+/** The layout of an operand; an input that nobody has asked for yet is packed plainly. */
+const operand = ({ search, prices, chosen }: Here, x: Id, plainly = ONE_AFTER_ANOTHER): Operand => {
 	const known = chosen.get(x)?.layout;
 	if (known !== undefined) return { layout: known, choices: [], cost: 0 };
-	const layout = replicated(sizeOf(search.graph.nodes[x]?.shape ?? []), search.slots);
+	const shape = search.graph.nodes[x]?.shape ?? [];
+	const layout = plainly(shape, search.slots) ?? replicated(sizeOf(shape), search.slots);
 	return { layout, choices: [[x, { kind: 'input', layout }]], cost: layout.parts.length * prices.upload };
 };
 
@@ -149,9 +154,20 @@ const gatherProposals = (
 	}));
 };
 
+/** Through any layout of the operands: where one of them is an open input with channels, two layouts are tried. */
 const affineProposals = (here: Here, affine: Affine, shape: Shape, id: Id): readonly Proposal[] => {
+	const { graph, slots } = here.search;
+	const hasBlocks = affine.terms.some(
+		({ x }) => !here.chosen.has(x) && inChannelBlocks(graph.nodes[x]?.shape ?? [], slots) !== undefined,
+	);
+	return (hasBlocks ? [ONE_AFTER_ANOTHER, inChannelBlocks] : [ONE_AFTER_ANOTHER]).flatMap((plainly) =>
+		proposalsThrough(here, affine, shape, id, plainly),
+	);
+};
+
+const proposalsThrough = (here: Here, affine: Affine, shape: Shape, id: Id, plainly: Plainly): readonly Proposal[] => {
 	const { search, prices } = here;
-	const operands = affine.terms.map(({ x }) => operand(here, x));
+	const operands = affine.terms.map(({ x }) => operand(here, x, plainly));
 	const before = operands.flatMap(({ choices }) => choices);
 	const upload = operands.reduce((total, { cost }) => total + cost, 0);
 	const layouts = operands.map(({ layout }) => layout);

@@ -28,7 +28,7 @@ const wide = (width: number): CkksCircuit => {
 
 test('a wide layer is computed one value at a time', () => {
 	const before = schedule(wide(32), () => 0);
-	const after = schedule(narrowed(wide(32)), () => 0);
+	const after = schedule(narrowed(wide(32), 'latency'), () => 0);
 	assert.ok(before.registers >= 32, `${before.registers} registers`);
 	assert.ok(after.registers <= 5, `${after.registers} registers`);
 });
@@ -37,7 +37,7 @@ test('the order changes nothing but the order', () => {
 	fc.assert(
 		fc.property(randomCircuit(4, 3), (slots) => {
 			const circuit = lowered(slots);
-			const ordered = narrowed(circuit);
+			const ordered = narrowed(circuit, 'memory');
 			verify(ordered);
 			const inputs = sampleFor(4, 1);
 			const valuesOf = (of: CkksCircuit): readonly (readonly number[])[] => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import {
 	describe,
 	hasUnknown,
+	inChannelBlocks,
 	lastCopies,
 	layoutOf,
 	nextPowerOfTwo,
@@ -153,6 +154,32 @@ test('a description counts elements, copies and leftovers', () => {
 	assert.is(
 		describe(layoutOf(4, [Int32Array.of(0, UNKNOWN, 1, ZERO)])),
 		'2 elements in 1 ciphertext, leftovers between',
+	);
+});
+
+test('channel blocks hold every element, each channel in one ciphertext at the same place of its block', () => {
+	const shapes = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 20 }));
+	fc.assert(
+		fc.property(shapes, fc.constantFrom(4, 16, 64), ([channels, inner], v) => {
+			const layout = inChannelBlocks([1, channels, inner], v);
+			const block = nextPowerOfTwo(inner);
+			assert.is(layout === undefined, channels === 1 || block === inner || block > v);
+			if (layout === undefined) return;
+			const seen = new Set<number>();
+			const partOf = new Map<number, number>();
+			layout.parts.forEach((elements, p) => {
+				elements.forEach((element, t) => {
+					if (element < 0) return;
+					seen.add(element);
+					assert.is(element % inner, t % block);
+					const channel = Math.floor(element / inner);
+					assert.is(partOf.get(channel) ?? p, p);
+					partOf.set(channel, p);
+				});
+			});
+			assert.is(seen.size, channels * inner);
+		}),
+		REPEATABLE,
 	);
 });
 
