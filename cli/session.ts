@@ -3,7 +3,7 @@ import type { Sample } from '../runtime/inputs.ts';
 import { evaluateLocally } from '../runtime/local.ts';
 import type { Program, Progress, ProgressListener } from '../runtime/plan.ts';
 import type { Result } from '../runtime/results.ts';
-import { createServer } from '../runtime/server.ts';
+import { createServer, type Server } from '../runtime/server.ts';
 import type { BackendName } from './options.ts';
 import type { Output } from './output.ts';
 
@@ -74,7 +74,17 @@ const within =
 				: { stage: 'samples', done: first + Math.floor((count * done) / Math.max(total, 1)), total: all },
 		);
 
-const openEncrypted = async (program: Program, onProgress: ProgressListener): Promise<Session> => {
+/** Says so when an evaluation takes longer than was predicted, because there is no room for encoded constants. */
+export const noteConstants = (
+	{ program, cachesConstants }: Pick<Server, 'program' | 'cachesConstants'>,
+	output: Pick<Output, 'note'>,
+): void => {
+	if (program.keepConstants && !cachesConstants)
+		output.note('Note: encoded constants do not fit into the free memory; they are encoded anew by every evaluation.');
+};
+
+const openEncrypted = async (program: Program, output: Output): Promise<Session> => {
+	const onProgress = output.progress;
 	const { milliseconds, timed } = makeClock();
 	onProgress({ stage: 'set up', done: 0, total: 2 });
 	const client = await timed('setupMs', () => createClient(program.client));
@@ -82,6 +92,7 @@ const openEncrypted = async (program: Program, onProgress: ProgressListener): Pr
 	const server = await timed('setupMs', () => createServer(program.server, program.constants));
 	const keys = await timed('keygenMs', () => client.evaluationKeys({ onProgress }));
 	await timed('loadKeysMs', () => server.loadKeys(keys, { onProgress }));
+	noteConstants(server, output);
 	const { batch } = program.client;
 	let uploadBytes = 0;
 	let downloadBytes = 0;
@@ -114,4 +125,4 @@ const openEncrypted = async (program: Program, onProgress: ProgressListener): Pr
 
 /** Makes the keys, once, on the backend asked for. Nothing is encrypted by the backends clear and simulate. */
 export const openSession = async (program: Program, backend: BackendName, output: Output): Promise<Session> =>
-	backend === 'seal' ? openEncrypted(program, output.progress) : openLocal(program, backend, output.progress);
+	backend === 'seal' ? openEncrypted(program, output) : openLocal(program, backend, output.progress);

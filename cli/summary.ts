@@ -55,6 +55,7 @@ export const summaryRows = (report: Report): readonly Row[] => {
 			? [['predicted time, each sample', formatTime(predicted.evaluateMs / parameters.batch)] as const]
 			: []),
 		['predicted memory', formatBytes(memory.total)],
+		...(report.keepConstants ? [] : [['constants', 'encoded at each use, in the predicted time'] as const]),
 	];
 };
 

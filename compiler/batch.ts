@@ -2,7 +2,7 @@ import { MOST_MEMORY } from '../runtime/plan.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
 import { RING_DEGREES } from './ckks/security.ts';
-import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
+import { type MemoryPlan, memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
 
 /** How many samples share a ciphertext: as many as asked for, all that cost nothing, or those with the least time for each. */
@@ -75,14 +75,19 @@ const mostThatFit = <T extends Solved>(tryAt: TryAt<T>, ringDegree: number): T |
 	return undefined;
 };
 
-const fits = ({ solution: { circuit } }: Solved): boolean =>
-	totalMemory(memoryPlanOf(circuit, keyNeeds(circuit, batchOf(circuit)), 'throughput').memory) <= MOST_MEMORY;
+const fits = (found: Solved): boolean => totalMemory(planOf(found).memory) <= MOST_MEMORY;
+
+const planOf = ({ solution: { circuit } }: Solved): MemoryPlan =>
+	memoryPlanOf(circuit, keyNeeds(circuit, batchOf(circuit)), 'throughput');
 
 const batchOf = ({ parameters, slots }: CkksCircuit): number => parameters.ringDegree / 2 / slots;
 
 const millisecondsOf = ({ solution }: Solved): number => estimateMilliseconds(solution.circuit);
 
-const timePerSample = (found: Solved): number => millisecondsOf(found) / batchOf(found.solution.circuit);
+const timePerSample = (found: Solved): number => {
+	const { circuit } = found.solution;
+	return estimateMilliseconds(circuit, planOf(found).keepConstants) / batchOf(circuit);
+};
 
 /** Rotations and relinearisations. */
 const keySwitches = ({ solution }: Solved): number =>

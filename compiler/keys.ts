@@ -3,7 +3,7 @@ import { keyLengths, keySlots, messageLength } from '../runtime/sizes.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
 import { estimateMilliseconds, operationMilliseconds } from './ckks/cost.ts';
 import type { Solution } from './ckks/parameters.ts';
-import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
+import { type MemoryPlan, memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
 import { refuse } from './errors.ts';
 import type { CompileOptions, Objective } from './options.ts';
@@ -47,9 +47,9 @@ export const withinKeys = <S extends Solution>(
 	const { maxKeys = Number.POSITIVE_INFINITY, maxKeyBytes = Number.POSITIVE_INFINITY } = options;
 	const keeps = ({ count, bytes }: Sent): boolean => count <= maxKeys && bytes <= maxKeyBytes;
 	const prices = pricesOf(solution.circuit);
-	const measure = DEAR_KEYS.get(options.optimize ?? 'latency');
+	const thrift = THRIFT.get(options.optimize ?? 'latency');
 	const start =
-		measure === undefined ? { circuit, solution } : thrifty(circuit, solution, prices, options, measure, solve);
+		thrift === undefined ? { circuit, solution } : thrifty(circuit, solution, prices, options, thrift, solve);
 	if (keeps(sentFor(start.solution))) return start;
 	let allowed = maxKeyBytes;
 	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -68,20 +68,21 @@ export const withinKeys = <S extends Solution>(
 	return refuseLimit(circuit, solution, prices, options);
 };
 
-/** Bytes that fewer keys shall make fewer: of the keys as sent, or all that the server holds. */
-type Measure = (solution: Solution) => number;
-const DEAR_KEYS: ReadonlyMap<Objective, Measure> = new Map<Objective, Measure>([
-	['keys', (solution) => sentFor(solution).bytes],
-	['memory', ({ circuit }) => totalMemory(memoryPlanOf(circuit, keyNeeds(circuit, 1), 'memory').memory)],
+/** What fewer keys are to save, in bytes, and the share by which an evaluation may become slower for it. */
+type Thrift = { readonly bytesOf: (solution: Solution) => number; readonly price: number };
+
+/** Objectives that give up keys without being told how many: what is sent, or all that the server holds, is to be less. */
+const THRIFT: ReadonlyMap<Objective, Thrift> = new Map<Objective, Thrift>([
+	['keys', { bytesOf: (solution) => sentFor(solution).bytes, price: 0.25 }],
+	['memory', { bytesOf: (solution) => totalMemory(memoryFor(solution, 'memory').memory), price: 0.5 }],
 ]);
-/** With these objectives: by this share an evaluation may become slower for fewer keys. */
-const PRICE_OF_FEWER = 0.25;
+
+const memoryFor = ({ circuit }: Solution, objective: Objective): MemoryPlan =>
+	memoryPlanOf(circuit, keyNeeds(circuit, 1), objective);
 
 /** Predicted time of an evaluation. */
-const evaluationOf = ({ circuit }: Solution, { optimize }: CompileOptions): number => {
-	const { keepConstants } = memoryPlanOf(circuit, keyNeeds(circuit, 1), optimize ?? 'latency');
-	return estimateMilliseconds(circuit, keepConstants);
-};
+const evaluationOf = (solution: Solution, { optimize }: CompileOptions): number =>
+	estimateMilliseconds(solution.circuit, memoryFor(solution, optimize ?? 'latency').keepConstants);
 
 /** The circuit with as few keys as cost little time; as it was where parameters cannot be found. */
 const thrifty = <S extends Solution>(
@@ -89,12 +90,12 @@ const thrifty = <S extends Solution>(
 	solution: S,
 	prices: KeyPrices,
 	options: CompileOptions,
-	measure: Measure,
+	{ bytesOf, price }: Thrift,
 	solve: (circuit: SlotCircuit) => S | undefined,
 ): Keyed<S> => {
-	const fewer = fewerKeys(circuit, prices, PRICE_OF_FEWER * evaluationOf(solution, options));
+	const fewer = fewerKeys(circuit, prices, price * evaluationOf(solution, options));
 	const solved = fewer.composed.length === 0 ? undefined : solve(fewer.circuit);
-	if (solved === undefined || measure(solved) >= measure(solution)) return { circuit, solution };
+	if (solved === undefined || bytesOf(solved) >= bytesOf(solution)) return { circuit, solution };
 	return { circuit: fewer.circuit, solution: solved, keyLimit: limitOf(options, solution, solved, fewer) };
 };
 

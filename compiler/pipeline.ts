@@ -182,8 +182,7 @@ const refuseDepth = (core: Graph<CoreKind>, options: CompileOptions): never =>
 
 type Packed = { readonly search: Search; readonly packing: Packing; readonly lowered: Lowered };
 
-/** Packs for an objective; `search` may have packed for another. */
-export const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
+const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
 	const packing = choosePacking(search, ringDegree, options.optimize ?? 'latency');
 	return { search, packing, lowered: lower(search.graph, packing, search.slots) };
 };
@@ -221,7 +220,8 @@ const solve = (
 		...values,
 	});
 	const solution = solver.solve();
-	if (solution !== undefined) return { ...solution, circuit: narrowed(solution.circuit, options.optimize ?? 'latency'), samples: values.samples };
+	if (solution !== undefined)
+		return { ...solution, circuit: narrowed(solution.circuit, options.optimize ?? 'latency'), samples: values.samples };
 	missed?.(solver.miss());
 	return undefined;
 };

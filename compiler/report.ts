@@ -162,7 +162,9 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 
 /** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
 const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs' | keyof Surroundings> => {
-	const approximation = outputDifferences(stages.split.body, stages.core, stages.knowledge.samples);
+	const { approximated, split, core, knowledge } = stages;
+	const exact = approximated.report.activations.length === 0;
+	const approximation = exact ? new Map<string, number>() : outputDifferences(split.body, core, knowledge.samples);
 	const outputs = stages.program.client.outputs.map(({ name, predictedError, magnitude }) => {
 		const error = predictedError + (approximation.get(name) ?? 0);
 		const bitsOf = (e: number): number => Math.log2(Math.max(magnitude, e) / e);

@@ -12,9 +12,11 @@ import { keyNeeds } from './codegen/program.ts';
 import { CompileError } from './errors.ts';
 import { withinKeys } from './keys.ts';
 import type { CompileOptions, Objective } from './options.ts';
-import { newSearch } from './packing/choose.ts';
-import { pack, type Stages } from './pipeline.ts';
+import { choosePacking, isSamePacking, newSearch, type Packing } from './packing/choose.ts';
+import { lower as lowerPacking } from './packing/lower.ts';
+import type { Stages } from './pipeline.ts';
 import type { SlotCircuit } from './slots/circuit.ts';
+import { nonZeros } from './tensor/sparse.ts';
 
 /** What one objective would cost. Bytes as sent, times milliseconds of one thread. */
 export type Tradeoff = {
@@ -47,20 +49,21 @@ const OBJECTIVES: { readonly [O in Objective]: O } = {
 
 /**
  * One row for each objective, at the ring degree of the program and with its scales. Samples per ciphertext are those of the options; by
- * default one, for throughput as many as there are slots if that fits in memory. An objective whose keys exceed the limits has no
- * row. Costs a search for a packing each.
+ * default one, for throughput as many as there are slots if that fits in memory and the network is not very large. An objective
+ * whose keys exceed the limits has no row. Costs a search for a packing each.
  */
 export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly Tradeoff[] => {
 	const { circuit } = stages.solution;
 	const chosen = options.optimize ?? 'latency';
 	const usual = searchAt(stages, options.batch === undefined ? circuit.parameters.ringDegree / 2 : circuit.slots);
+	const packer = new Packer(stages);
 	const rowsFor = (objective: Objective): readonly Tradeoff[] => {
 		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit, objective) }];
 		const estimate = (search: Stages['search']): readonly Tradeoff[] => {
-			const estimated = circuitFor(search, stages, { ...options, optimize: objective });
+			const estimated = circuitFor(packer, search, stages, { ...options, optimize: objective });
 			return estimated === undefined ? [] : [{ objective, chosen: false, ...costsOf(estimated, objective) }];
 		};
-		const fills = objective === 'throughput' && options.batch === undefined;
+		const fills = objective === 'throughput' && options.batch === undefined && productsIn(stages) <= MOST_PRODUCTS;
 		const full = fills ? estimate(searchAt(stages, 1)) : [];
 		return full.some(({ memoryBytes }) => memoryBytes <= MOST_MEMORY) ? full : estimate(usual);
 	};
@@ -71,14 +74,43 @@ export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly T
 const searchAt = ({ core, search }: Stages, slots: number): Stages['search'] =>
 	slots === search.slots ? search : newSearch(core, slots);
 
+/** With a sample in each slot every weight is a product: a comparison is not worth more of them. */
+const MOST_PRODUCTS = 2 ** 19;
+
+const productsIn = ({ core }: Stages): number =>
+	core.nodes.reduce(
+		(total, node) =>
+			node.kind === 'affine' ? node.terms.reduce((n, { matrix }) => n + nonZeros(matrix), total) : total,
+		0,
+	);
+
+/** Packs for several objectives in turn; where the packing is that of the program, or of the objective before, its circuit serves again. */
+class Packer {
+	#known: readonly { readonly choices: Packing['choices']; readonly circuit: SlotCircuit }[];
+
+	constructor({ packing, lowered, keyLimit }: Stages) {
+		this.#known = keyLimit === undefined ? [{ choices: packing.choices, circuit: lowered.circuit }] : [];
+	}
+
+	circuitOf(search: Stages['search'], ringDegree: number, objective: Objective): SlotCircuit {
+		const { choices } = choosePacking(search, ringDegree, objective);
+		const known = this.#known.find((other) => isSamePacking(other.choices, choices));
+		if (known !== undefined) return known.circuit;
+		const { circuit } = lowerPacking(search.graph, { choices }, search.slots);
+		this.#known = [...this.#known.slice(0, 1), { choices, circuit }];
+		return circuit;
+	}
+}
+
 /** The circuit that another objective gives, lowered as the program was; undefined when it cannot keep to the limits on keys. */
 const circuitFor = (
+	packer: Packer,
 	search: Stages['search'],
 	{ solution }: Stages,
 	options: CompileOptions,
 ): CkksCircuit | undefined => {
 	const { ringDegree } = solution.circuit.parameters;
-	const { circuit } = pack(search, ringDegree, options).lowered;
+	const circuit = packer.circuitOf(search, ringDegree, options.optimize ?? 'latency');
 	const { optimize } = options;
 	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution, optimize) });
 	try {

@@ -10,6 +10,7 @@ import { addOutputOptions, repeated, wholeNumber } from '../options.ts';
 import { formatBytes, makeOutput, type Output, type OutputOptions, table } from '../output.ts';
 import { readFile } from '../readFile.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
+import { noteConstants } from '../session.ts';
 import { noteThreads, oneByOne } from '../target.ts';
 
 /** The run between two machines: each step reads and writes files, and only `--secret` files must stay where they are. */
@@ -87,6 +88,7 @@ const infer = async (build: string, given: InferArguments): Promise<void> => {
 	const [keys, input] = [readFile(given.public), readFile(given.input)];
 	const server = await createServer(program, constants);
 	await server.loadKeys(keys, { onProgress: output.progress });
+	noteConstants(server, output);
 	const answer = await server.evaluate(input, { onProgress: output.progress });
 	writeFileSync(given.output, answer);
 	await server.dispose();

@@ -1,4 +1,4 @@
-import type { Instruction, Program } from '../../runtime/plan.ts';
+import type { Instruction, Program, ServerProgram } from '../../runtime/plan.ts';
 import { type KeySlot, keySlots } from '../../runtime/sizes.ts';
 
 const written = (step: Instruction): string => {
@@ -31,10 +31,13 @@ const written = (step: Instruction): string => {
 const keyText = (slot: KeySlot): string =>
 	`${slot.kind === 'rotation' ? `rotation ${slot.steps}` : slot.kind} at ${slot.level}`;
 
+const constantsText = ({ constants, keepConstants }: ServerProgram): string =>
+	keepConstants ? `${constants.length}` : `${constants.length} encoded at each use`;
+
 /** One line per instruction: `r3 = rotate r1 by 32`. */
 export const print = ({ server }: Program): string =>
 	`${[
-		`registers ${server.registers}, constants ${server.constants.length}, batch ${server.batch}`,
+		`registers ${server.registers}, constants ${constantsText(server)}, batch ${server.batch}`,
 		`keys ${keySlots(server.keys).map(keyText).join(', ')}`,
 		...server.instructions.map(written),
 	].join('\n')}\n`;

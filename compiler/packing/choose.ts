@@ -47,6 +47,14 @@ export const choosePacking = (search: Search, ringDegree: number, objective: Obj
 	return { choices, considered: () => consideredIn(search, prices, choices), cost: best.cost };
 };
 
+/** Do two packings by one search compute the same? Its maps are worked out once, so equal ones are the same object. */
+export const isSamePacking = (a: readonly Choice[], b: readonly Choice[]): boolean =>
+	a.every((choice, id) => {
+		const other = b[id];
+		if (other?.kind !== choice.kind || other.layout?.key !== choice.layout?.key) return false;
+		return mapsIn(choice).every((map, k) => map === mapsIn(other)[k]);
+	});
+
 /** What searches of one graph share: maps are worked out once for all objectives. */
 export const newSearch = (graph: Graph<CoreKind>, slots: number): Search => ({
 	graph,

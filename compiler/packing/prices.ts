@@ -26,7 +26,7 @@ const WEIGHTS: { readonly [O in Objective]: Weights } = {
 	throughput: { upload: 5, keys: 0.1, memory: 0 },
 	upload: { upload: 4000, keys: 2, memory: 0 },
 	keys: { upload: 40, keys: 100, memory: 0 },
-	memory: { upload: 40, keys: 1, memory: Number(process.env.MW ?? 60) },
+	memory: { upload: 40, keys: 1, memory: 30 },
 };
 
 const MEGABYTE = 2 ** 20;
@@ -55,8 +55,8 @@ export const pricesOf = (graph: Graph<CoreKind>, ringDegree: number, objective: 
 			rotation: milliseconds('rotate', primes),
 			product,
 			multiply: milliseconds('multiply', primes) + milliseconds('relinearize', primes),
-			// Half of a fresh ciphertext, and of a key, is a seed.
-			upload: top * polynomial * (weights.upload + 2 * weights.memory),
+			// Half of a fresh ciphertext, and of a key, is a seed. Inputs are loaded one by one: they take no memory to speak of.
+			upload: top * polynomial * weights.upload,
 			step: primes * (primes + 1) * polynomial * weights.keys + keyMemory,
 			mask: product,
 		};

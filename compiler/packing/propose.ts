@@ -1,5 +1,7 @@
+import { remembered } from '../remembered.ts';
+import { isSignedIdentity } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, type Shape, sizeOf } from '../tensor/graph.ts';
-import { identity, isIdentity, type SparseMatrix } from '../tensor/sparse.ts';
+import { identity, type SparseMatrix } from '../tensor/sparse.ts';
 import type { Affine, Compositions } from './compose.ts';
 import { into } from './families/inPlace.ts';
 import { coverOf, type Placement } from './kernels/diagonals.ts';
@@ -87,14 +89,6 @@ const costOf = ({ counts }: PackedMap, prices: Prices): number =>
 	counts.rotations * prices.rotation + counts.products * prices.product;
 
 const levelsIn = (map: PackedMap | undefined): number => (map === undefined || map.summed ? 0 : 1);
-
-const remembered = <T>(known: Map<string, T>, key: string, compute: () => T): T => {
-	const found = known.get(key);
-	if (found !== undefined) return found;
-	const computed = compute();
-	known.set(key, computed);
-	return computed;
-};
 
 /** Computed by its reader, unless it computes an operand itself. */
 const composedProposals = ({ search, chosen }: Here, node: Node<'affine'>, id: Id): readonly Proposal[] =>
@@ -193,11 +187,9 @@ const proposalsThrough = (here: Here, affine: Affine, shape: Shape, id: Id, plai
 const sumChoice = (affine: Affine, layouts: readonly Layout[]): Choice | undefined => {
 	const [layout] = layouts;
 	if (layout === undefined || layouts.some((other) => other.key !== layout.key)) return undefined;
-	const signs = affine.terms.map(({ matrix }) => {
-		if (isIdentity(matrix)) return 1;
-		return isIdentity({ ...matrix, values: matrix.values.map((value) => -value) }) ? -1 : 0;
-	});
-	return signs.includes(0) ? undefined : { kind: 'sum', affine, signs, layout };
+	if (!affine.terms.every(({ matrix }) => isSignedIdentity(matrix))) return undefined;
+	const signs = affine.terms.map(({ matrix }) => matrix.values[0] ?? 1);
+	return { kind: 'sum', affine, signs, layout };
 };
 
 /** The maps by these placements (one for each output ciphertext), without those that cannot be served. */

@@ -1,21 +1,25 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compileZoo, rowsOf } from '../../bench/zoo.ts';
+import { encodeMilliseconds, estimateMilliseconds } from '../../compiler/ckks/cost.ts';
 import { totalMemory } from '../../compiler/codegen/memory.ts';
 import { compile } from '../../compiler/index.ts';
 import { models } from '../../models/index.ts';
 import { createClient } from '../../runtime/client.ts';
 import type { Program } from '../../runtime/plan.ts';
+import type { Result } from '../../runtime/results.ts';
 import { SealContext } from '../../runtime/seal/context.ts';
 import { loadSeal } from '../../runtime/seal/module.ts';
 import { Server } from '../../runtime/server.ts';
 import { convolutional } from '../compile/models.ts';
+import { maxDifference } from '../runtime/support.ts';
+import { randomNumbers } from '../support/onnx.ts';
 
 /** The wasm heap of a server after its context, its keys and two evaluations. */
 const heapOf = async (
 	{ client: clientProgram, server: program, constants }: Program,
 	sample: ReadonlyMap<string, Float64Array>,
-): Promise<{ readonly context: number; readonly keys: number; readonly all: number }> => {
+): Promise<{ readonly context: number; readonly keys: number; readonly all: number; readonly results: Result }> => {
 	const module = await loadSeal();
 	const bytes = (): number => module.peakBytes() ?? Number.NaN;
 	const server = new Server(program, constants, new SealContext(module, program.parameters, program.keys), 4e9);
@@ -24,11 +28,12 @@ const heapOf = async (
 	await server.loadKeys(await client.evaluationKeys());
 	const keys = bytes() - context;
 	const request = await client.encrypt(sample);
-	for (let run = 0; run < 2; run++) await server.evaluate(request);
+	await server.evaluate(request);
+	const results = await client.decrypt(await server.evaluate(request));
 	const all = bytes();
 	client.dispose();
 	await server.dispose();
-	return { context, keys, all };
+	return { context, keys, all, results };
 };
 
 const within = (share: number, predicted: number, measured: number, what: string): void =>
@@ -52,6 +57,48 @@ test('the heap that a small convolutional network takes is predicted within 10 %
 		({ name, shape }) => [name, new Float64Array(shape.reduce((a, b) => a * b, 1)).fill(0.25)] as const,
 	);
 	await check('convolutional', program, new Map(inputs));
+});
+
+test('a program that is to need little memory keeps no constants, takes less of the heap and answers the same', async () => {
+	const lean = compile(convolutional(), { optimize: 'memory' });
+	const usual = compile(convolutional());
+	assert.equal(
+		[usual, lean].map(({ program }) => program.server.keepConstants),
+		[true, false],
+	);
+	const sample = new Map(
+		usual.program.client.inputs.map(
+			({ name, shape }) =>
+				[
+					name,
+					randomNumbers(
+						7,
+						shape.reduce((a, b) => a * b, 1),
+						-1,
+						1,
+					),
+				] as const,
+		),
+	);
+	const heaps = [await heapOf(usual.program, sample), await heapOf(lean.program, sample)] as const;
+	assert.ok(heaps[1].all < 0.8 * heaps[0].all, `${heaps[1].all} of ${heaps[0].all} bytes`);
+	within(0.1, totalMemory(lean.program.server.memory), heaps[1].all, 'all of it');
+	const exact = usual.clear(sample);
+	for (const { results } of heaps)
+		for (const [name, { data }] of exact)
+			assert.ok(maxDifference(results.outputs.get(name)?.data ?? [], data) < 1e-2, name);
+});
+
+test('constants that are not kept cost their encoding in every evaluation, and no memory', () => {
+	const { program, report, stages } = compile(convolutional(), { optimize: 'memory' });
+	const { circuit } = stages.solution;
+	const uses = circuit.ops.filter(({ kind }) => kind === 'addPlain' || kind === 'multiplyPlain').length;
+	const encoding = uses * encodeMilliseconds(circuit.parameters.ringDegree, circuit.parameters.primes.length);
+	const whole = estimateMilliseconds(circuit, true) + encoding;
+	assert.ok(Math.abs(report.predicted.evaluateMs - whole) <= 0.01 * whole);
+	assert.is(report.predicted.firstEvaluateMs, report.predicted.evaluateMs);
+	assert.is(program.server.memory.constants, 0);
+	assert.is(report.keepConstants, false);
 });
 
 for (const name of ['breast-cancer', 'breast-cancer-logistic', 'mnist-cryptonets'])

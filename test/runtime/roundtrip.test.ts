@@ -116,6 +116,20 @@ test('a server streams its constants when only the cache does not fit, and gives
 	await server.dispose();
 });
 
+test('a server streams its constants when the program says so, however much memory there is', async () => {
+	const program = everyOperation();
+	const server = await createServer({ ...program.server, keepConstants: false }, program.constants);
+	const client = await createClient(program.client);
+	await server.loadKeys(await client.evaluationKeys());
+	assert.not.ok(server.cachesConstants);
+	const x = sampleOf(64);
+	const result = await client.decrypt(await server.evaluate(await client.encrypt({ x0: x })));
+	assert.ok(maxDifference(result.outputs.get('y1')?.data ?? [], everyAnswer(x, 2048)[1] ?? []) < 1e-2);
+	assert.not.ok(server.cachesConstants);
+	client.dispose();
+	await server.dispose();
+});
+
 test('a program that does not fit is refused with the numbers before anything is loaded', async () => {
 	const { server, constants } = everyOperation();
 	const memory = { context: 0, keys: 2 ** 30, constants: 2 ** 30, ciphertexts: 3 * 2 ** 30, temporaries: 0 };

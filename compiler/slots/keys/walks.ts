@@ -23,7 +23,7 @@ export const walksBy = (slots: number, steps: readonly number[], targets: Iterab
 		const next: number[] = [];
 		for (const from of frontier)
 			for (const step of steps) {
-				const to = (from + step) % slots;
+				const to = (from + step) & (slots - 1);
 				if (lengths[to] !== -1) continue;
 				lengths[to] = length;
 				lasts[to] = step;
