@@ -2,7 +2,7 @@
  * Accuracy of the models of the zoo in the clear, by onnxruntime: what models/index.ts and the READMEs say. MNIST models are
  * measured on all 10,000 test images (npm run mnist writes them to build/mnist), others on their samples.
  *
- * node bench/accuracy.ts [name ...]
+ * npm run bench -- accuracy [name ...]
  */
 import { existsSync, readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-web/wasm';

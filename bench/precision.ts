@@ -3,7 +3,7 @@
  * bound of the error of each output, the largest error of each run, and how far below the bound it is in bits: from 0 (the
  * bound holds) to 4 (it is tight). Errors are against the same program on the clear backend: what encryption adds.
  *
- * node bench/precision.ts [samples per key set] [bits of precision asked for]
+ * npm run bench -- precision [samples per key set] [bits of precision asked for]
  */
 import { models, type ZooModel } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';

@@ -11,11 +11,12 @@ import { models, type ZooModel } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
 import { slownessHere } from './operations.ts';
-import { compileZoo, cpuTimed, rowsOf, timed } from './zoo.ts';
+import { compileZoo, cpuTimed, rowsOf, steady, timed } from './zoo.ts';
 
 const runs = Number(process.argv[2] ?? 3);
 const only = process.argv[3];
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const size = (bytes: number): string =>
+	bytes < 1e5 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 const milliseconds = (ms: number): string => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 const row = (...cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
 
@@ -27,21 +28,6 @@ const compared = (
 	show: (value: number) => string,
 	slowness = 1,
 ): void => row(name, show(predicted), show(measured), (measured / predicted / slowness).toFixed(2));
-
-/** Mean CPU time of at least `runs` runs, once the code is hot: after two runs and half a second. */
-const steady = async (work: (k: number) => Promise<unknown>, count: number): Promise<number> => {
-	let k = 0;
-	const during = async (least: number, atLeastMs: number): Promise<number> => {
-		const start = k;
-		const { ms } = await cpuTimed(async () => {
-			const begin = performance.now();
-			while (k - start < least || performance.now() - begin < atLeastMs) await work(k++);
-		});
-		return ms / (k - start);
-	};
-	await during(2, 500);
-	return during(count, 500);
-};
 
 /** One model; CPU milliseconds. */
 const measure = async (model: ZooModel) => {
@@ -103,9 +89,9 @@ for (const model of models) {
 	time('evaluate, first', predicted.firstEvaluateMs, times.firstEvaluateMs);
 	time('evaluate', predicted.evaluateMs, times.evaluateMs);
 	time('decrypt', predicted.decryptMs, times.decryptMs);
-	compared('memory of the server', report.memory.total, peakBytes, megabytes);
-	compared('evaluation keys', report.keys.bytes, times.keyBytes, megabytes);
-	compared('upload', report.traffic.uploadBytes, times.uploadBytes, megabytes);
-	compared('download', report.traffic.downloadBytes, times.downloadBytes, megabytes);
+	compared('memory of the server', report.memory.total, peakBytes, size);
+	compared('evaluation keys', report.keys.bytes, times.keyBytes, size);
+	compared('upload', report.traffic.uploadBytes, times.uploadBytes, size);
+	compared('download', report.traffic.downloadBytes, times.downloadBytes, size);
 	console.log();
 }

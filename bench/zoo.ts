@@ -34,5 +34,20 @@ export const cpuTimed = async <T>(work: () => T | Promise<T>): Promise<{ readonl
 	return { result, ms: (user + system) / 1000 };
 };
 
-export const median = (values: readonly number[]): number =>
-	[...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/**
+ * Mean CPU milliseconds of at least `count` runs and a second, once the code is hot: after three runs and a second and a half, which
+ * the compilation of wasm in the background takes part in.
+ */
+export const steady = async (work: (k: number) => Promise<unknown>, count: number): Promise<number> => {
+	let k = 0;
+	const during = async (least: number, atLeastMs: number): Promise<number> => {
+		const start = k;
+		const { ms } = await cpuTimed(async () => {
+			const begin = performance.now();
+			while (k - start < least || performance.now() - begin < atLeastMs) await work(k++);
+		});
+		return ms / (k - start);
+	};
+	await during(3, 1500);
+	return during(count, 1000);
+};

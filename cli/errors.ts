@@ -38,6 +38,7 @@ const systemReasons: Readonly<Record<string, string>> = {
 	ENOSPC: 'cannot be written: the disk is full',
 	EROFS: 'cannot be written: the disk is read-only',
 	EMFILE: 'cannot be opened: too many files are open',
+	ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GB, more than is read',
 };
 
 /** The path and the reason when `error` came from the file system. */

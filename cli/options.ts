@@ -112,9 +112,15 @@ export const addCompileOptions = (command: Command): Command =>
 			batch,
 		)
 		.option('--precision <bits>', 'bits of precision under encryption, 1 to 40 (default: 10)', between(1, 40, number))
-		.addOption(new Option('--security <bits>', 'security against classical attacks').choices(['128', '192', '256']))
 		.addOption(
-			new Option('--optimize <what>', 'what to make cheap').choices([
+			new Option('--security <bits>', 'security against classical attacks (default: 128)').choices([
+				'128',
+				'192',
+				'256',
+			]),
+		)
+		.addOption(
+			new Option('--optimize <what>', 'what to make cheap (default: latency)').choices([
 				'latency',
 				'throughput',
 				'upload',

@@ -36,6 +36,13 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.plain !== undefined && '--plain',
 	].filter((option) => option !== false);
 
+/** Throws UsageError for options that a build directory no longer heeds. */
+export const refuseCompileOptions = (path: string, given: CompileArguments): void => {
+	const useless = compileOptionsIn(given);
+	if (useless.length > 0)
+		throw new UsageError(`${path} is compiled already, so ${useless.join(', ')} would change nothing; give the model`);
+};
+
 /** Reads or compiles what is at `path`; `read` gives the samples once the inputs are known. */
 export const openTarget = (
 	path: string,
@@ -51,9 +58,7 @@ export const openTarget = (
 		const { program, report } = compiled;
 		return { program, report, clear: (inputs) => compiled.clear(inputs), compileMs, samples };
 	}
-	const useless = compileOptionsIn(given);
-	if (useless.length > 0)
-		throw new UsageError(`${path} is compiled already, so ${useless.join(', ')} would change nothing; give the model`);
+	refuseCompileOptions(path, given);
 	const program = readProgram(path);
 	const report = readReport(path) as Report;
 	return { program, report, clear: undefined, compileMs: 0, samples: read(program.client.inputs) };

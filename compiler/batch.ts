@@ -4,23 +4,32 @@ import { estimateMilliseconds } from './ckks/cost.ts';
 import { RING_DEGREES } from './ckks/security.ts';
 import { type MemoryPlan, memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
+import { unlessRefused } from './errors.ts';
 
 /** How many samples share a ciphertext: as many as asked for, all that cost nothing, or those with the least time for each. */
 export type BatchGoal = number | 'free' | 'throughput';
 
-/** The program for one ring degree and number of samples; undefined when there are no parameters. */
+/** The program for one ring degree and number of samples; undefined when there are no parameters. Refuses limits that it cannot keep. */
 export type TryAt<T> = (ringDegree: number, batch: number) => T | undefined;
 type Solved = { readonly solution: { readonly circuit: CkksCircuit } };
 
-/** The program that serves the goal best; undefined when no ring degree holds the circuit. Deterministic. */
+/**
+ * The program that serves the goal best; undefined when no ring degree holds the circuit. A number of samples that is refused
+ * is none that could be chosen; where there is nothing else, the refusal is thrown. Deterministic.
+ */
 export const chooseBatch = <T extends Solved>(goal: BatchGoal, tryAt: TryAt<T>): T | undefined => {
-	if (goal === 'throughput') return leastTimePerSample(tryAt);
+	if (goal === 'throughput')
+		return leastTimePerSample(tryAt) ?? firstOf((ringDegree) => mostThatFit(tryAt, ringDegree));
 	return goal === 'free' ? freeBatch(tryAt) : atSmallestRing(tryAt, goal);
 };
 
-const atSmallestRing = <T>(tryAt: TryAt<T>, batch: number): T | undefined => {
+const atSmallestRing = <T>(tryAt: TryAt<T>, batch: number): T | undefined =>
+	firstOf((ringDegree) => tryAt(ringDegree, batch));
+
+/** What the smallest ring gives that gives anything. */
+const firstOf = <T>(at: (ringDegree: number) => T | undefined): T | undefined => {
 	for (const ringDegree of RING_DEGREES) {
-		const found = tryAt(ringDegree, batch);
+		const found = at(ringDegree);
 		if (found !== undefined) return found;
 	}
 	return undefined;
@@ -40,7 +49,7 @@ const freeBatch = <T extends Solved>(tryAt: TryAt<T>): T | undefined => {
 	const limit = { keySwitches: keySwitches(alone), milliseconds: (1 + FREE) * millisecondsOf(alone) };
 	let best = alone;
 	for (let batch = 2; batch <= ringDegree / 2; batch *= 2) {
-		const found = tryAt(ringDegree, batch);
+		const found = unlessRefused(() => tryAt(ringDegree, batch));
 		if (found === undefined || keySwitches(found) > limit.keySwitches) return best;
 		if (millisecondsOf(found) > limit.milliseconds) return best;
 		best = found;
@@ -58,7 +67,7 @@ const WORTH_A_RING = 0.03;
 const leastTimePerSample = <T extends Solved>(tryAt: TryAt<T>): T | undefined => {
 	let best: T | undefined;
 	for (const ringDegree of RING_DEGREES) {
-		const found = mostThatFit(tryAt, ringDegree);
+		const found = unlessRefused(() => mostThatFit(tryAt, ringDegree));
 		if (found === undefined) continue;
 		if (best !== undefined && timePerSample(found) > (1 - WORTH_A_RING) * timePerSample(best)) return best;
 		best = found;

@@ -43,3 +43,13 @@ export class InternalError extends Error {
 export const refuse = (issue: Issue): never => {
 	throw new CompileError([issue]);
 };
+
+/** What `attempt` gives; undefined when it throws CompileError: for one of several ways, of which another may do. */
+export const unlessRefused = <T>(attempt: () => T): T | undefined => {
+	try {
+		return attempt();
+	} catch (error) {
+		if (error instanceof CompileError) return undefined;
+		throw error;
+	}
+};

@@ -153,13 +153,15 @@ const refuseLimit = (
 	].join(' and ');
 	return refuse({
 		code: 'option',
-		message: `${asked} are not enough for this model: it uses ${all.count} keys of ${all.bytes} bytes, and with fewer than ${fewest.count} keys of ${fewest.bytes} bytes its rotations would take many times as long.`,
+		message: `${asked} are not enough for this model: it uses ${keysText(all)}, and with less than ${keysText(fewest)} its rotations would take many times as long.`,
 		hint: `Allow at least ${[
 			...(maxKeys === undefined ? [] : [`--max-keys ${Math.max(maxKeys, fewest.count)}`]),
 			...(maxKeyBytes === undefined ? [] : [`--max-key-bytes ${Math.max(maxKeyBytes, fewest.bytes)}`]),
 		].join(' and ')}, or compile without a limit.`,
 	});
 };
+
+const keysText = ({ count, bytes }: Sent): string => `${count} key${count === 1 ? '' : 's'} of ${bytes} bytes`;
 
 /** The fewest keys from which rotations can be composed at a bearable price. */
 const fewestKeys = (circuit: SlotCircuit, solution: Solution, prices: KeyPrices): Sent | undefined => {

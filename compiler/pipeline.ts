@@ -121,11 +121,12 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	// Packing needs the number of slots, the number of slots follows from the ring degree, and whether that holds the modulus is
 	// known only at the end: so ring degrees, and numbers of samples that share the slots, are tried.
 	const misses: Miss[] = [];
-	let last: (Packed & Circuits) | undefined;
-	const tryAt: TryAt<Packed & Circuits> = (ringDegree, batch) => {
+	let last: Tried | undefined;
+	const tryAt: TryAt<Tried> = (ringDegree, batch) => {
 		const hopeless = hopelessAt(core, ringDegree, batch, options, misses);
 		if (hopeless !== undefined) misses.push(hopeless);
 		if (hopeless !== undefined) return undefined;
+		last = undefined;
 		const packed = passes.run(
 			'pack',
 			() => pack(newSearch(core, ringDegree / 2 / batch), ringDegree, options),
@@ -143,17 +144,18 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 			() => keep(packed, solution, options, (lowered) => solve(lowered, knowledge, extremes, ringDegree, options)),
 			of(circuits, (k) => k),
 		);
-		last = keyed && { ...packed, ...keyed };
+		last = keyed && { ...packed, ...keyed, before: { lowered: packed.lowered, solution } };
 		return last;
 	};
 	const found = chooseBatch(batchGoal(options), tryAt);
 	if (found === undefined) return refuseDepth(core, options);
+	const { solution, before, ...packed } = found;
 	if (found !== last) {
 		// Another was tried after it: what is shown of these passes ends with the one that was chosen.
-		passes.run('pack', () => found, packings);
-		passes.run('parameters', () => found.solution, solutions);
+		passes.run('pack', () => ({ ...packed, ...before }), packings);
+		passes.run('parameters', () => before.solution, solutions);
+		passes.run('limit-keys', () => found, circuits);
 	}
-	const { solution, ...packed } = found;
 	const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
 	const objective = options.optimize ?? 'latency';
 	const program = passes.run(
@@ -188,6 +190,9 @@ const pack = (search: Search, ringDegree: number, options: CompileOptions): Pack
 };
 
 type Circuits = { readonly lowered: Lowered; readonly solution: Solved; readonly keyLimit?: KeyLimit };
+
+/** One ring degree and number of samples, and what it was before its keys were limited. */
+type Tried = Packed & Circuits & { readonly before: Pick<Circuits, 'lowered' | 'solution'> };
 
 /** The packed circuit within the limits on its keys, and parameters for it. */
 const keep = (

@@ -9,7 +9,7 @@ import type { Solution } from './ckks/parameters.ts';
 import { modulusLimit } from './ckks/security.ts';
 import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
 import { keyNeeds } from './codegen/program.ts';
-import { CompileError } from './errors.ts';
+import { unlessRefused } from './errors.ts';
 import { withinKeys } from './keys.ts';
 import type { CompileOptions, Objective } from './options.ts';
 import { choosePacking, isSamePacking, newSearch, type Packing } from './packing/choose.ts';
@@ -113,12 +113,7 @@ const circuitFor = (
 	const circuit = packer.circuitOf(search, ringDegree, options.optimize ?? 'latency');
 	const { optimize } = options;
 	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution, optimize) });
-	try {
-		return withinKeys(circuit, lowered(circuit), options, lowered)?.solution.circuit;
-	} catch (error) {
-		if (error instanceof CompileError) return undefined;
-		throw error;
-	}
+	return unlessRefused(() => withinKeys(circuit, lowered(circuit), options, lowered))?.solution.circuit;
 };
 
 /** The slot circuit with the scales and the base and special primes of the solution. */

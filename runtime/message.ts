@@ -152,6 +152,8 @@ const checkStart = (bytes: Uint8Array, view: DataView, kind: MessageKind, finger
 	const stated = Object.entries(KINDS).find(([, code]) => code === view.getUint8(5))?.[0];
 	if (stated !== kind) refuse(`it holds ${stated ?? 'something unknown'} instead of ${kind}`);
 	if (view.getUint16(6, true) !== 0) refuse('its reserved bytes are not zero');
+	if ((kind === 'keys' || kind === 'private') && view.getUint32(56, true) !== 0)
+		refuse('it has a number of samples where there are none');
 	if (!sameBytes(bytes.subarray(8, 40), fromHex(fingerprint)))
 		refuse(
 			`it is for the program ${toHex(bytes.subarray(8, 16))}..., not for ${fingerprint.slice(0, 16)}...`,

@@ -8,6 +8,7 @@ import { comparedReport, compileModel, readModel } from '../model.ts';
 import { addCompileOptions, addOutputOptions, type CompileArguments } from '../options.ts';
 import { makeOutput, type Output } from '../output.ts';
 import { inspectionText } from '../summary.ts';
+import { refuseCompileOptions } from '../target.ts';
 
 type Arguments = CompileArguments & { readonly after?: string };
 type Stage = { readonly pass: string; readonly text: string };
@@ -44,6 +45,12 @@ const inspectPasses = (path: string, given: Arguments, output: Output): void => 
 	);
 };
 
+/** The report of a build directory. */
+const reportOf = (path: string, given: Arguments): Report => {
+	refuseCompileOptions(path, given);
+	return readReport(path) as Report;
+};
+
 const inspect = (path: string, given: Arguments): void => {
 	const output = makeOutput(given);
 	if (given.after !== undefined) {
@@ -51,7 +58,7 @@ const inspect = (path: string, given: Arguments): void => {
 		return;
 	}
 	const report = isFolder(path)
-		? (readReport(path) as Report)
+		? reportOf(path, given)
 		: comparedReport(compileModel(readModel(path), given, output).compiled);
 	output.result(report, () => inspectionText(report));
 };

@@ -94,7 +94,7 @@ const mostDemanding = ({ ops }: CkksCircuit, bits: readonly number[], bases: num
 		Math.log2(Math.max(magnitudes[slot] as number, 1) * scale) -
 		bits.slice(bases, level + 1).reduce((sum, b) => sum + b, 0);
 	const all = ops.map(demanded);
-	return ops[all.indexOf(Math.max(...all))] as Op;
+	return ops[all.indexOf(all.reduce((a, b) => Math.max(a, b)))] as Op;
 };
 
 /** The layers of the products that share each divided prime, first divided first; the last group is never rescaled. */

@@ -1,4 +1,5 @@
 import { InternalError } from '../errors.ts';
+import { remembered } from '../remembered.ts';
 import { operandsOf } from '../slots/circuit.ts';
 import { type CkksCircuit, type Kind, type Op, sameScale } from './circuit.ts';
 
@@ -90,7 +91,7 @@ const isAlike = (a: Op, b: Op): boolean => a.level === b.level && sameScale(a.sc
 const inputsOf = (ops: readonly Op[]): CkksCircuit['outputs'] => {
 	const parts = new Map<string, number[]>();
 	ops.forEach((op, id) => {
-		if (op.kind === 'input') parts.set(op.name, [...(parts.get(op.name) ?? []), id]);
+		if (op.kind === 'input') remembered(parts, op.name, () => [] as number[]).push(id);
 	});
 	return [...parts].map(([name, ids]) => ({ name, parts: ids }));
 };

@@ -52,7 +52,7 @@ const memoryOf = (circuit: CkksCircuit, keys: KeyNeeds, keepConstants: boolean):
 /** The largest output as bytes. */
 const answerBytes = ({ ops, outputs, parameters }: CkksCircuit): number => {
 	const levels = outputs.flatMap(({ parts }) => parts.map((id) => ops[id]?.level ?? 0));
-	return 2 * (Math.max(...levels) + 1) * parameters.ringDegree * 8;
+	return 2 * (levels.reduce((a, b) => Math.max(a, b), 0) + 1) * parameters.ringDegree * 8;
 };
 
 export const totalMemory = ({ context, keys, constants, ciphertexts, temporaries }: MemoryNeeds): number =>

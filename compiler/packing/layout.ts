@@ -123,7 +123,7 @@ export const describe = (layout: Layout): string => {
 	const period = periodOf(layout);
 	const copies = filled / Math.max(1, elements);
 	return [
-		`${elements} elements in ${layout.parts.length} ciphertext${layout.parts.length === 1 ? '' : 's'}`,
+		`${elements} element${elements === 1 ? '' : 's'} in ${layout.parts.length} ciphertext${layout.parts.length === 1 ? '' : 's'}`,
 		copies === 1 ? '' : `, ${Number(copies.toFixed(2))} copies each`,
 		period === layout.slots ? '' : `, period ${period}`,
 		hasUnknown(layout) ? ', leftovers between' : '',

@@ -13,7 +13,7 @@ export type KeyReport = {
 	/** Of the rotations. */
 	readonly steps: readonly number[];
 	readonly list: readonly SentKey[];
-	/** Where --max-keys, --max-key-bytes or --optimize keys made a difference. */
+	/** Where --max-keys, --max-key-bytes, --optimize keys or --optimize memory made a difference. */
 	readonly limit?: KeyLimit;
 };
 

@@ -162,7 +162,6 @@ const opsByLayer = ({ solution }: Stages): ReadonlyMap<string, readonly OpId[]> 
 	return ops;
 };
 
-/** A node that is composed with its reader lies nowhere. */
 /** Where the result of a node lies; undefined for a node that is composed with its reader. */
 const layoutOf = ({ packing }: Stages, id: Id): Layout | undefined => packing.choices[id]?.layout;
 
@@ -202,7 +201,7 @@ const resultOf = (
 ): Result | undefined => {
 	const levelOf = (id: OpId): number => circuit.ops[id]?.level ?? 0;
 	const results = ops.filter((id) => read.has(id));
-	const highest = Math.max(...results.map(levelOf));
+	const highest = results.reduce((level, result) => Math.max(level, levelOf(result)), 0);
 	const id = results.findLast((result) => levelOf(result) === highest) ?? ops.at(-1) ?? -1;
 	const op = circuit.ops[id];
 	return op && { level: op.level, scaleBits: rounded(Math.log2(op.scale)), bits: rounded(precisions[id] ?? 0) };

@@ -263,6 +263,9 @@ test('options that would change nothing are wrong usage', async ({ folder, build
 	const { status, stderr } = await start('run', build, '--input', input, '--precision', '5', '--batch', '2');
 	assert.is(status, 2);
 	assert.match(stderr, /--batch, --precision/);
+	const inspected = await start('inspect', build, '--max-keys', '2');
+	assert.is(inspected.status, 2);
+	assert.match(inspected.stderr, /--max-keys/);
 });
 
 test('the source of the ranges is said', async ({ folder, one }) => {

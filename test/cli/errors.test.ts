@@ -59,6 +59,8 @@ test('a file that cannot be read is one paragraph with its path, and the status 
 	const missing = explain(thrownBy(() => readFile('/nowhere/at/all.npy')));
 	assert.equal(missing, { status: 3, paragraphs: ['error: /nowhere/at/all.npy does not exist.'] });
 	assert.equal(explain(thrownBy(() => readFile('/'))).paragraphs, ['error: / is a folder, not a file.']);
+	const tooLarge = Object.assign(new RangeError('File size'), { code: 'ERR_FS_FILE_TOO_LARGE', path: 'keys.bin' });
+	assert.is(explain(tooLarge).status, 3);
 });
 
 test('everything else is a defect of ours with a stack and a request to report', () => {

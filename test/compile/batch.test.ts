@@ -134,6 +134,26 @@ test('auto takes as many samples as cost nothing, and twice as many would cost s
 	);
 });
 
+test('more samples than limited keys can serve are not taken, and passes show what was taken', () => {
+	const { bytes, options } = networkOf(24);
+	const shownAt = (
+		batch: NonNullable<CompileOptions['batch']>,
+	): { batch: number; texts: ReadonlyMap<string, string> } => {
+		const texts = new Map<string, string>();
+		const { calibration = new Map() } = options;
+		const { report } = compile(
+			bytes,
+			{ calibration, batch, maxKeys: 2, precision: 16 },
+			{ observe: ({ pass, text }) => texts.set(pass, text()) },
+		);
+		assert.ok(report.keys.count <= 2, `${report.keys.count} keys`);
+		return { batch: report.parameters.batch, texts };
+	};
+	const auto = shownAt('auto');
+	assert.throws(() => shownAt(2 * auto.batch), /2 evaluation keys are not enough/);
+	assert.equal([...auto.texts], [...shownAt(auto.batch).texts]);
+});
+
 test('throughput takes the number of samples with the least time for each, and its memory fits', async () => {
 	const calibration = calibrationOf({ x: 144 }, 8);
 	const best = compile(convolutional(), { optimize: 'throughput', calibration });

@@ -68,6 +68,18 @@ test('reserved bytes must be zero', async () => {
 	assert.match((await refusalOfAsync(readMessage(message, head, lengths))).message, /reserved/);
 });
 
+test('keys and secret keys hold no samples', async () => {
+	for (const kind of ['keys', 'private'] as const) {
+		const given = { ...head, kind };
+		const none = await writeMessage({ ...given, samples: 0 }, parts);
+		assert.is((await readMessage(none, given, lengths)).samples, 0);
+		assert.match(
+			(await refusalOfAsync(readMessage(await writeMessage(given, parts), given, lengths))).message,
+			/samples/,
+		);
+	}
+});
+
 test('a fingerprint that is no hash is a broken program', async () => {
 	assert.is((await refusalOfAsync(writeMessage({ ...head, fingerprint: 'abc' }, parts))).code, 'program');
 });

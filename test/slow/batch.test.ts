@@ -6,6 +6,8 @@ import { parseNpy } from '../../cli/arrays.ts';
 import { compile } from '../../compiler/index.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import { MOST_MEMORY } from '../../runtime/plan.ts';
+import { model } from '../compile/models.ts';
+import { node } from '../support/onnx.ts';
 
 /** The layout of CryptoNets: a sample in every slot, each element in a ciphertext of its own. */
 const folder = join(import.meta.dirname, '..', '..', 'models', 'mnist-cryptonets');
@@ -44,6 +46,14 @@ test('4096 images at once through the CryptoNets network: no rotation, the right
 		const right = results.filter(({ outputs }, k) => decision([...outputs.values()][0]?.data ?? []) === labels[k]);
 		assert.ok(right.length >= 0.95 * samples.length, `${right.length} of ${samples.length} are right`);
 	}
+});
+
+test('a circuit of more operations than a function takes arguments compiles, report and all', () => {
+	const size = 45_000;
+	const nodes = [node('Mul', ['x', 'x'], ['s']), node('Add', ['s', 'x'], ['y'])];
+	const { report, stages } = compile(model(nodes, { x: [1, size] }, ['y']), { batch: 4096 });
+	assert.ok(stages.solution.circuit.ops.length > 150_000);
+	assert.equal([report.counts.products, report.counts.relinearizations], [size, size]);
 });
 
 test.run();

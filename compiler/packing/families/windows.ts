@@ -1,5 +1,5 @@
-import type { Shape } from '../../tensor/graph.ts';
-import { sizeOf } from '../../tensor/graph.ts';
+import { remembered } from '../../remembered.ts';
+import { type Shape, sizeOf } from '../../tensor/graph.ts';
 import type { SparseMatrix } from '../../tensor/sparse.ts';
 import type { Placement } from '../kernels/diagonals.ts';
 import { type Layout, nextPowerOfTwo, UNKNOWN, ZERO } from '../layout.ts';
@@ -214,7 +214,7 @@ const windowOf = (matrix: SparseMatrix, r: number, { inner, within }: Blocks): r
 	for (let k = matrix.rowStart[r] as number; k < (matrix.rowStart[r + 1] as number); k++) {
 		const column = matrix.columnOf[k] as number;
 		const channel = Math.floor(column / inner);
-		byChannel.set(channel, [...(byChannel.get(channel) ?? []), within[column % inner] as number]);
+		remembered(byChannel, channel, () => [] as number[]).push(within[column % inner] as number);
 	}
 	const found = [...byChannel.values()];
 	return found.reduce((a, b) => (b.length > a.length ? b : a), []).sort((a, b) => a - b);
