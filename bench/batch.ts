@@ -1,6 +1,6 @@
 /**
  * What sharing ciphertexts among samples does: one model at 1, 4, 64 and as many samples as it has slots, each compiled,
- * filled, encrypted and evaluated by node-seal on one thread. Times are CPU time, and predictions are for the machine of the cost
+ * filled, encrypted and evaluated by the kernel on one thread. Times are CPU time, and predictions are for the machine of the cost
  * table. Evaluations that are predicted to take longer than the limit are not measured. Prints Markdown.
  *
  * npm run bench -- batch [model [seconds]]
@@ -9,7 +9,7 @@ import type { Compiled } from '../compiler/index.ts';
 import { models } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
-import { slownessHere } from './operations.ts';
+import { slownessHere } from './slowness.ts';
 import { compileZoo, cpuTimed, rowsOf, steady } from './zoo.ts';
 
 const [name = 'mnist-cryptonets', limit = '120'] = process.argv.slice(2);
@@ -32,7 +32,7 @@ const measure = async ({ program }: Compiled, input: string): Promise<number> =>
 	);
 	const request = await client.encryptBatch(samples);
 	const evaluate = () => server.evaluate(request);
-	// With a sample in each slot, numbers are encoded at every use, and one run of minutes leaves nothing cold.
+	// With a sample in each slot, one run of seconds leaves nothing cold.
 	const full = program.client.batch === program.client.parameters.ringDegree / 2;
 	const ms = full ? (await cpuTimed(evaluate)).ms : await steady(evaluate, 1);
 	client.dispose();
@@ -42,7 +42,9 @@ const measure = async ({ program }: Compiled, input: string): Promise<number> =>
 
 const { slots } = compileZoo(model).report.parameters;
 console.log(`${model.name}: ${model.summary}`);
-console.log(`This machine takes ${(await slownessHere()).toFixed(2)} times as long as that of the cost table.\n`);
+console.log(
+	`This machine takes ${(await slownessHere('kernel')).toFixed(2)} times as long as that of the cost table.\n`,
+);
 row(
 	'samples in one ciphertext',
 	'N',

@@ -2,13 +2,11 @@
  * What other ways of evaluating the same networks cost: TenSEAL's (bench/peers/tenseal.ts) and fixed kernels in the way of EVA
  * (bench/peers/eva.ts) beside ours, for one sample. Peers are recorded as slot circuits, checked on a sample against the
  * network in the clear, and counted. Their keys and input are as small as their residues, ours as sent. Prints Markdown.
- * Where Python has TenSEAL (PYTHON names another one than python3), it is measured as well.
+ * What TenSEAL and native SEAL take on this machine is measured by the benchmark "kernel", with --peers.
  *
  * npm run bench -- compare [name ...]
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { models, type ZooModel } from '../models/index.ts';
 import { byEva } from './peers/eva.ts';
 import { applyNetwork, readNetwork } from './peers/network.ts';
@@ -86,12 +84,3 @@ for (const model of models.filter(({ name }) => NETWORKS.includes(name))) {
 		costRow('', way, peer.costs);
 	}
 }
-
-const measured = spawnSync(
-	process.env.PYTHON ?? 'python3',
-	[fileURLToPath(new URL('peers/measure_tenseal.py', import.meta.url))],
-	{ encoding: 'utf8' },
-);
-if (measured.status === 0)
-	console.log(`\nTenSEAL on tenseal-mnist, measured: ${measured.stdout.trim().replaceAll('\n', '; ')}`);
-else console.log('\nTenSEAL itself was not measured: it takes a Python with tenseal, onnx and numpy.');

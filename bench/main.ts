@@ -1,9 +1,12 @@
 /**
  * The benchmarks by name; each is a script of its own, which says what it takes and prints.
  *
- * npm run bench [-- times|batch|precision|accuracy|compare|growth|residual [arguments]]
+ * npm run bench [-- times|kernel|primitives|threads|throughput|start|batch|precision|accuracy|compare|growth|residual [arguments]]
  */
-const scripts: readonly string[] = ['times', 'batch', 'precision', 'accuracy', 'compare', 'growth', 'residual'];
+const scripts: readonly string[] = [
+	...['times', 'kernel', 'primitives', 'threads', 'throughput', 'start'],
+	...['batch', 'precision', 'accuracy', 'compare', 'growth', 'residual'],
+];
 const [given = 'times'] = process.argv.splice(2, 1);
 if (!scripts.includes(given)) {
 	console.error(`There is no benchmark "${given}"; there are ${scripts.join(', ')}.`);

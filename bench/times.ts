@@ -1,6 +1,6 @@
 /**
  * What a user waits and pays for, predicted beside measured: every model of the zoo, compiled, encrypted, evaluated by
- * node-seal on one thread, decrypted. Times are CPU time, which other processes hardly change, and predictions are for the machine of
+ * the kernel on one thread, decrypted. Times are CPU time, which other processes hardly change, and predictions are for the machine of
  * the cost table; a line says how much slower this one is just now, and the ratios have that divided away. What is done
  * once, and the first evaluation, which also encodes the constants, pay for the compilation of cold code too; the other times are
  * means over the runs after that. Prints Markdown.
@@ -10,7 +10,7 @@
 import { models, type ZooModel } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
-import { slownessHere } from './operations.ts';
+import { slownessHere } from './slowness.ts';
 import { compileZoo, cpuTimed, rowsOf, steady, timed } from './zoo.ts';
 
 const runs = Number(process.argv[2] ?? 3);
@@ -42,9 +42,9 @@ const measure = async (model: ZooModel) => {
 	const sample = (k: number) => samples[k % samples.length] as (typeof samples)[number];
 	const request = await client.encrypt(sample(0));
 	const first = await cpuTimed(() => server.evaluate(request));
-	const before = await slownessHere();
+	const before = await slownessHere('kernel');
 	const evaluate = await steady(() => server.evaluate(request), runs);
-	const slowness = (before + (await slownessHere())) / 2;
+	const slowness = (before + (await slownessHere('kernel'))) / 2;
 	const encrypt = await steady((k) => client.encrypt(sample(k)), runs);
 	const decrypt = await steady(() => client.decrypt(first.result), runs);
 	const peakBytes = server.peakBytes() ?? Number.NaN;

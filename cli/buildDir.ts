@@ -80,16 +80,33 @@ const isClient = isRecord({
 	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
 	outputs: isList(isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })) })),
 });
+/** The fields of every instruction by its name. */
+const instructionChecks: ReadonlyMap<string, Check> = new Map([
+	['input', isRecord({ to: isCount, input: isCount, part: isCount })],
+	['output', isRecord({ a: isCount, output: isCount, part: isCount })],
+	...['add', 'subtract', 'multiply'].map((op) => [op, isRecord({ to: isCount, a: isCount, b: isCount })] as const),
+	...['negate', 'decompose', 'relinearize', 'modDown', 'rescale'].map(
+		(op) => [op, isRecord({ to: isCount, a: isCount })] as const,
+	),
+	['addPlain', isRecord({ to: isCount, a: isCount, constant: isCount })],
+	['sumProducts', isRecord({ to: isCount, terms: isList(isCount), constants: isList(isCount) })],
+	[
+		'combine',
+		isRecord({ to: isList(isCount), terms: isList(isCount), offset: isCount, level: isCount, scale: isNumber }),
+	],
+	['rotate', isRecord({ to: isCount, a: isCount, digits: isCount, steps: isNumber })],
+	['modSwitch', isRecord({ to: isCount, a: isCount, level: isCount })],
+]);
 const isInstruction: Check = (value) =>
-	isRecord({ op: isText })(value) && ((value as { op: string }).op !== 'combine' || isCombination(value));
-const isCombination = isRecord({ terms: isList(isCount), offset: isCount, level: isCount, scale: isNumber });
+	isRecord({ op: isText })(value) && (instructionChecks.get((value as { op: string }).op)?.(value) ?? false);
+const isExtended: Check = (value) => value === undefined || value === true;
 const isServer = isRecord({
 	...common,
 	inputs: isList(isRecord({ ...port, parts: isCount })),
 	outputs: isList(isRecord({ ...port, parts: isCount })),
 	registers: isCount,
 	instructions: isList(isInstruction),
-	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber })),
+	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber, extended: isExtended })),
 	keepConstants: isFlag,
 	memory: isRecord({
 		context: isNumber,

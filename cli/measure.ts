@@ -5,7 +5,7 @@ import type { Sample } from '../runtime/inputs.ts';
 import { evaluateLocally } from '../runtime/local.ts';
 import type { InputPacking, Program, ProgressListener } from '../runtime/plan.ts';
 import type { Result } from '../runtime/results.ts';
-import { createServer } from '../runtime/server.ts';
+import { createServer, type EngineName } from '../runtime/server.ts';
 import { maxAbsDifference } from './decisions.ts';
 
 /** The report with what one encrypted run took: of the first calibration sample, or of a random input in the assumed range. */
@@ -20,8 +20,9 @@ export const measuredReport = async (
 			beforeHead(input, stages.knowledge.samples.get(input.name)?.[0] ?? new Float64Array()),
 		]),
 	);
-	const origins = stages.solution.circuit.ops.map(({ origin }) => origin);
-	return { ...report, measured: await measure(program, sample, origins, onProgress) };
+	const { ops } = stages.solution.circuit;
+	const origins = stages.sources.map((id) => ops[id]?.origin ?? '');
+	return { ...report, measured: await measure(program, sample, { backend: report.backend, origins, onProgress }) };
 };
 
 /** The input that the head makes these values of. */
@@ -48,22 +49,28 @@ const fastest = async <T extends { readonly ms: number }>(runs: number, work: ()
 	return best;
 };
 
-/** Encrypts, evaluates and decrypts one sample; `origins` are those of the instructions but the outputs', in order. */
+type Measuring = {
+	readonly backend: EngineName;
+	/** Of each instruction. */
+	readonly origins: readonly string[];
+	readonly onProgress: ProgressListener;
+};
+
+/** Encrypts, evaluates and decrypts one sample, on one thread, for which times are predicted. */
 const measure = async (
 	program: Program,
 	sample: Sample,
-	origins: readonly string[],
-	onProgress: ProgressListener,
+	{ backend, origins, onProgress }: Measuring,
 ): Promise<Measured> => {
 	const client = await createClient(program.client);
-	const setUp = await timed(() => createServer(program.server, program.constants));
+	const setUp = await timed(() => createServer(program.server, program.constants, { backend }));
 	const server = setUp.result;
 	const keys = await timed(() => client.evaluationKeys({ onProgress }));
 	const loaded = await timed(() => server.loadKeys(keys.result, { onProgress }));
 	const request = await timed(() => client.encrypt(sample));
 	const first = await timed(() => server.evaluate(request.result, { onProgress }));
 	const later = await fastest(LATER_RUNS, async () => {
-		const layers = layerClock(program, origins);
+		const layers = layerClock(origins);
 		const cpu = process.cpuUsage();
 		const answer = await timed(() => server.evaluate(request.result, { onProgress, onInstruction: layers.add }));
 		const { user, system } = process.cpuUsage(cpu);
@@ -84,14 +91,11 @@ const measure = async (
 };
 
 /** Adds up the times of instructions by origin. */
-const layerClock = ({ server }: Program, origins: readonly string[]) => {
+const layerClock = (origins: readonly string[]) => {
 	const totals = new Map(origins.map((origin) => [origin, 0]));
-	let next = 0;
-	// An output is written right after the operation that it is the result of.
-	const originOf = server.instructions.map(({ op }) => origins[op === 'output' ? next - 1 : next++] ?? '');
 	return {
 		add: (index: number, milliseconds: number): void => {
-			const origin = originOf[index] ?? '';
+			const origin = origins[index] ?? '';
 			totals.set(origin, (totals.get(origin) ?? 0) + milliseconds);
 		},
 		times: (): Measured['layers'] =>

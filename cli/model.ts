@@ -137,7 +137,7 @@ export const compileModel = (
 			message: 'This version compiles every input as an encrypted one, so --plain cannot be honoured.',
 			hint: 'Leave --plain out, or make the plain input a constant of the model.',
 		});
-	const { batch, precision, security, optimize, outputs, degree, maxKeys, maxKeyBytes } = given;
+	const { batch, precision, security, optimize, backend, outputs, degree, maxKeys, maxKeyBytes } = given;
 	const options: CompileOptions = {
 		...calibrate(model, given, inputsOf(model, given), output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
@@ -146,6 +146,8 @@ export const compileModel = (
 		...(precision === undefined ? {} : { precision }),
 		...(security === undefined ? {} : { security: Number(security) as 128 | 192 | 256 }),
 		...(optimize === undefined ? {} : { optimize }),
+		// Programs for the clear and simulate backends are those for the kernel.
+		...(backend === 'seal' ? { backend } : {}),
 		...(outputs === undefined ? {} : { outputs }),
 		...(degree === undefined ? {} : { degree }),
 		...(maxKeys === undefined ? {} : { maxKeys }),

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Objective } from '../compiler/options.ts';
+import type { EngineName } from '../runtime/engine.ts';
 import { splitAssignment } from './arrays.ts';
 import type { OutputOptions } from './output.ts';
 
@@ -11,6 +12,8 @@ export type CompileArguments = OutputOptions & {
 	readonly precision?: number;
 	readonly security?: '128' | '192' | '256';
 	readonly optimize?: Objective;
+	/** What evaluates, or is to: programs are made fast on it. */
+	readonly backend?: BackendName;
 	readonly outputs?: readonly string[];
 	readonly set?: readonly (readonly [string, number])[];
 	readonly degree?: number;
@@ -19,10 +22,13 @@ export type CompileArguments = OutputOptions & {
 	readonly plain?: readonly string[];
 };
 
-export type BackendName = 'seal' | 'simulate' | 'clear';
+export type BackendName = EngineName | 'simulate' | 'clear';
 
 /** Options of everything that evaluates. */
 export type EvaluationArguments = { readonly backend: BackendName; readonly threads: number };
+
+/** Options of everything that evaluates what is encrypted. */
+export type EngineArguments = { readonly backend: EngineName; readonly threads: number };
 
 const integer =
 	(low: number, what: string) =>
@@ -139,11 +145,39 @@ export const addCompileOptions = (command: Command): Command =>
 		)
 		.addOption(new Option('--plain <name>').argParser(repeated).hideHelp());
 
+/** What a program is compiled for where it is not evaluated at once. */
+export const addTargetOption = (command: Command): Command =>
+	command.addOption(
+		new Option(
+			'--backend <name>',
+			'what it is made fast on: the WebAssembly kernel, or node-seal (default: kernel)',
+		).choices(['kernel', 'seal']),
+	);
+
+export const addThreads = (command: Command, what: string): Command =>
+	command.option('--threads <k>', what, wholeNumber(1), 1);
+
+const EVALUATION_THREADS = 'threads of the evaluation by kernel, and of the encryption of hundreds of ciphertexts';
+
 export const addEvaluationOptions = (command: Command): Command =>
-	command
-		.addOption(
-			new Option('--backend <name>', 'seal encrypts, simulate adds the noise, clear does neither')
-				.choices(['seal', 'simulate', 'clear'])
-				.default('seal'),
-		)
-		.option('--threads <k>', 'threads of the evaluation', wholeNumber(1), 1);
+	addThreads(
+		command.addOption(
+			new Option(
+				'--backend <name>',
+				'kernel and seal compute on ciphertexts, simulate adds the noise only, clear does neither',
+			)
+				.choices(['kernel', 'seal', 'simulate', 'clear'])
+				.default('kernel'),
+		),
+		EVALUATION_THREADS,
+	);
+
+export const addEngineOptions = (command: Command): Command =>
+	addThreads(
+		command.addOption(
+			new Option('--backend <name>', 'what computes: the WebAssembly kernel, or node-seal, several times slower')
+				.choices(['kernel', 'seal'])
+				.default('kernel'),
+		),
+		EVALUATION_THREADS,
+	);

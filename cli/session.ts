@@ -4,7 +4,7 @@ import { evaluateLocally } from '../runtime/local.ts';
 import type { Program, Progress, ProgressListener } from '../runtime/plan.ts';
 import type { Result } from '../runtime/results.ts';
 import { createServer, type Server } from '../runtime/server.ts';
-import type { BackendName } from './options.ts';
+import type { BackendName, EngineArguments, EvaluationArguments } from './options.ts';
 import type { Output } from './output.ts';
 
 /** Milliseconds of each step, summed over all samples. Setup is what either side does once, without any message. */
@@ -19,6 +19,9 @@ type Timings = {
 
 /** A client and a server of one program in this process, with one key set. */
 export type Session = {
+	/** What computes, and on how many threads. */
+	readonly backend: BackendName;
+	readonly threads: number;
 	/** Evaluation keys: how many, and their bytes as sent. */
 	readonly keys: { readonly count: number; readonly bytes: number };
 	readonly timings: () => Timings;
@@ -55,6 +58,8 @@ const keysOf = ({ client }: Program): Session['keys'] => ({
 const openLocal = (program: Program, backend: 'clear' | 'simulate', onProgress: ProgressListener): Session => {
 	const { milliseconds, timed } = makeClock();
 	return {
+		backend,
+		threads: 1,
 		keys: keysOf(program),
 		timings: () => milliseconds,
 		traffic: () => ({ uploadBytes: 0, downloadBytes: 0 }),
@@ -74,6 +79,12 @@ const within =
 				: { stage: 'samples', done: first + Math.floor((count * done) / Math.max(total, 1)), total: all },
 		);
 
+/** Where a server's notices go. */
+export const noticesOf =
+	(output: Pick<Output, 'note'>) =>
+	(text: string): void =>
+		output.note(`Note: ${text}`);
+
 /** Says so when an evaluation takes longer than was predicted, because there is no room for encoded constants. */
 export const noteConstants = (
 	{ program, cachesConstants }: Pick<Server, 'program' | 'cachesConstants'>,
@@ -83,13 +94,20 @@ export const noteConstants = (
 		output.note('Note: encoded constants do not fit into the free memory; they are encoded anew by every evaluation.');
 };
 
-const openEncrypted = async (program: Program, output: Output): Promise<Session> => {
+const openEncrypted = async (
+	program: Program,
+	{ backend, threads }: EngineArguments,
+	output: Output,
+): Promise<Session> => {
 	const onProgress = output.progress;
+	const onNotice = noticesOf(output);
 	const { milliseconds, timed } = makeClock();
 	onProgress({ stage: 'set up', done: 0, total: 2 });
-	const client = await timed('setupMs', () => createClient(program.client));
+	const client = await timed('setupMs', () => createClient(program.client, { threads }));
 	onProgress({ stage: 'set up', done: 1, total: 2 });
-	const server = await timed('setupMs', () => createServer(program.server, program.constants));
+	const server = await timed('setupMs', () =>
+		createServer(program.server, program.constants, { backend, threads, onNotice }),
+	);
 	const keys = await timed('keygenMs', () => client.evaluationKeys({ onProgress }));
 	await timed('loadKeysMs', () => server.loadKeys(keys, { onProgress }));
 	noteConstants(server, output);
@@ -104,6 +122,8 @@ const openEncrypted = async (program: Program, output: Output): Promise<Session>
 		return timed('decryptMs', () => client.decryptBatch(answer));
 	};
 	return {
+		backend: server.backend,
+		threads: server.threads,
 		keys: keysOf(program),
 		timings: () => milliseconds,
 		traffic: () => ({ uploadBytes, downloadBytes }),
@@ -124,5 +144,12 @@ const openEncrypted = async (program: Program, output: Output): Promise<Session>
 };
 
 /** Makes the keys, once, on the backend asked for. Nothing is encrypted by the backends clear and simulate. */
-export const openSession = async (program: Program, backend: BackendName, output: Output): Promise<Session> =>
-	backend === 'seal' ? openEncrypted(program, output) : openLocal(program, backend, output.progress);
+export const openSession = async (
+	program: Program,
+	{ backend, threads }: EvaluationArguments,
+	output: Output,
+): Promise<Session> => {
+	if (backend === 'kernel' || backend === 'seal') return openEncrypted(program, { backend, threads }, output);
+	if (threads > 1) output.note(`Note: ${backend} evaluates on one thread.`);
+	return openLocal(program, backend, output.progress);
+};

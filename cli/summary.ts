@@ -50,7 +50,7 @@ export const summaryRows = (report: Report): readonly Row[] => {
 			range.guaranteed ? 'none can leave the modulus' : 'those like the calibration data fit the modulus',
 		],
 		['predicted precision', `${formatNumber(predicted.bits)} bits`],
-		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread`],
+		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread of ${report.backend}`],
 		...(parameters.batch > 1
 			? [['predicted time, each sample', formatTime(predicted.evaluateMs / parameters.batch)] as const]
 			: []),

@@ -36,9 +36,9 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.plain !== undefined && '--plain',
 	].filter((option) => option !== false);
 
-/** Throws UsageError for options that a build directory no longer heeds. */
-export const refuseCompileOptions = (path: string, given: CompileArguments): void => {
-	const useless = compileOptionsIn(given);
+/** Throws UsageError for options that a build directory no longer heeds, and for `others` that were given in vain. */
+export const refuseCompileOptions = (path: string, given: CompileArguments, others: readonly string[] = []): void => {
+	const useless = [...compileOptionsIn(given), ...others];
 	if (useless.length > 0)
 		throw new UsageError(`${path} is compiled already, so ${useless.join(', ')} would change nothing; give the model`);
 };
@@ -80,8 +80,4 @@ export const forProgram = (
 ): ReadonlyMap<string, Float64Array>[] => {
 	const names = new Set(client.inputs.map(({ name }) => name));
 	return samples.map((sample) => new Map([...sample].filter(([name]) => names.has(name))));
-};
-
-export const noteThreads = (threads: number, output: Output): void => {
-	if (threads > 1) output.note('This version evaluates on one thread; --threads changes nothing.');
 };

@@ -2,9 +2,10 @@ import { MOST_MEMORY } from '../runtime/plan.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
 import { estimateMilliseconds } from './ckks/cost.ts';
 import { RING_DEGREES } from './ckks/security.ts';
-import { type MemoryPlan, memoryPlanOf, totalMemory } from './codegen/memory.ts';
-import { keyNeeds } from './codegen/program.ts';
+import { type Budget, budgetOf, totalMemory } from './codegen/budget.ts';
+import { draftOf } from './codegen/draft.ts';
 import { unlessRefused } from './errors.ts';
+import type { TargetBackend } from './options.ts';
 
 /** How many samples share a ciphertext: as many as asked for, all that cost nothing, or those with the least time for each. */
 export type BatchGoal = number | 'free' | 'throughput';
@@ -17,10 +18,14 @@ type Solved = { readonly solution: { readonly circuit: CkksCircuit } };
  * The program that serves the goal best; undefined when no ring degree holds the circuit. A number of samples that is refused
  * is none that could be chosen; where there is nothing else, the refusal is thrown. Deterministic.
  */
-export const chooseBatch = <T extends Solved>(goal: BatchGoal, tryAt: TryAt<T>): T | undefined => {
+export const chooseBatch = <T extends Solved>(
+	goal: BatchGoal,
+	backend: TargetBackend,
+	tryAt: TryAt<T>,
+): T | undefined => {
 	if (goal === 'throughput')
-		return leastTimePerSample(tryAt) ?? firstOf((ringDegree) => mostThatFit(tryAt, ringDegree));
-	return goal === 'free' ? freeBatch(tryAt) : atSmallestRing(tryAt, goal);
+		return leastTimePerSample(backend, tryAt) ?? firstOf((ringDegree) => mostThatFit(backend, tryAt, ringDegree));
+	return goal === 'free' ? freeBatch(backend, tryAt) : atSmallestRing(tryAt, goal);
 };
 
 const atSmallestRing = <T>(tryAt: TryAt<T>, batch: number): T | undefined =>
@@ -42,16 +47,16 @@ const FREE = 0.03;
  * The most samples that leave ring degree, key switches and time as they are with one. Twice the samples are half the virtual
  * slots: once they are too few for a layer, fewer are too.
  */
-const freeBatch = <T extends Solved>(tryAt: TryAt<T>): T | undefined => {
+const freeBatch = <T extends Solved>(backend: TargetBackend, tryAt: TryAt<T>): T | undefined => {
 	const alone = atSmallestRing(tryAt, 1);
 	if (alone === undefined) return undefined;
 	const { ringDegree } = alone.solution.circuit.parameters;
-	const limit = { keySwitches: keySwitches(alone), milliseconds: (1 + FREE) * millisecondsOf(alone) };
+	const limit = { keySwitches: keySwitches(alone), milliseconds: (1 + FREE) * millisecondsOf(alone, backend) };
 	let best = alone;
 	for (let batch = 2; batch <= ringDegree / 2; batch *= 2) {
 		const found = unlessRefused(() => tryAt(ringDegree, batch));
 		if (found === undefined || keySwitches(found) > limit.keySwitches) return best;
-		if (millisecondsOf(found) > limit.milliseconds) return best;
+		if (millisecondsOf(found, backend) > limit.milliseconds) return best;
 		best = found;
 	}
 	return best;
@@ -64,38 +69,41 @@ const WORTH_A_RING = 0.03;
  * The least time per sample whose memory fits. In each ring the most samples that fit are best: products per sample are the
  * same at every number of virtual slots, and only fewer of them need fewer rotations.
  */
-const leastTimePerSample = <T extends Solved>(tryAt: TryAt<T>): T | undefined => {
+const leastTimePerSample = <T extends Solved>(backend: TargetBackend, tryAt: TryAt<T>): T | undefined => {
 	let best: T | undefined;
 	for (const ringDegree of RING_DEGREES) {
-		const found = unlessRefused(() => mostThatFit(tryAt, ringDegree));
+		const found = unlessRefused(() => mostThatFit(backend, tryAt, ringDegree));
 		if (found === undefined) continue;
-		if (best !== undefined && timePerSample(found) > (1 - WORTH_A_RING) * timePerSample(best)) return best;
+		if (best !== undefined && timePerSample(found, backend) > (1 - WORTH_A_RING) * timePerSample(best, backend))
+			return best;
 		best = found;
 	}
 	return best;
 };
 
-const mostThatFit = <T extends Solved>(tryAt: TryAt<T>, ringDegree: number): T | undefined => {
+const mostThatFit = <T extends Solved>(backend: TargetBackend, tryAt: TryAt<T>, ringDegree: number): T | undefined => {
 	for (let batch = ringDegree / 2; batch >= 1; batch /= 2) {
 		const found = tryAt(ringDegree, batch);
 		// Fewer samples need no fewer bits.
-		if (found === undefined || fits(found)) return found;
+		if (found === undefined || fits(found, backend)) return found;
 	}
 	return undefined;
 };
 
-const fits = (found: Solved): boolean => totalMemory(planOf(found).memory) <= MOST_MEMORY;
+const fits = (found: Solved, backend: TargetBackend): boolean =>
+	totalMemory(budgetFor(found, backend).memory) <= MOST_MEMORY;
 
-const planOf = ({ solution: { circuit } }: Solved): MemoryPlan =>
-	memoryPlanOf(circuit, keyNeeds(circuit, batchOf(circuit)), 'throughput');
+const budgetFor = ({ solution: { circuit } }: Solved, backend: TargetBackend): Budget =>
+	budgetOf(draftOf(circuit), { objective: 'throughput', backend });
 
 const batchOf = ({ parameters, slots }: CkksCircuit): number => parameters.ringDegree / 2 / slots;
 
-const millisecondsOf = ({ solution }: Solved): number => estimateMilliseconds(solution.circuit);
+const millisecondsOf = ({ solution }: Solved, backend: TargetBackend): number =>
+	estimateMilliseconds(solution.circuit, true, backend);
 
-const timePerSample = (found: Solved): number => {
+const timePerSample = (found: Solved, backend: TargetBackend): number => {
 	const { circuit } = found.solution;
-	return estimateMilliseconds(circuit, planOf(found).keepConstants) / batchOf(circuit);
+	return estimateMilliseconds(circuit, budgetFor(found, backend).keepConstants, backend) / batchOf(circuit);
 };
 
 /** Rotations and relinearisations. */

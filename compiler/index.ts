@@ -11,7 +11,7 @@ export type { Program } from '../runtime/plan.ts';
 export { writeBuild } from './codegen/index.ts';
 export { CompileError, InternalError, type Issue } from './errors.ts';
 export { supportedOps } from './onnx/ops/index.ts';
-export type { CompileContext, CompileOptions, Objective, Samples } from './options.ts';
+export type { CompileContext, CompileOptions, Objective, Samples, TargetBackend } from './options.ts';
 export type { Report } from './report.ts';
 
 /** Row-major values. */
@@ -59,10 +59,11 @@ const clearRun = ({ imported }: Stages, inputs: ReadonlyMap<string, Float64Array
 
 const SECURITIES: readonly number[] = [128, 192, 256];
 const OBJECTIVES: readonly string[] = ['latency', 'throughput', 'upload', 'keys', 'memory'];
+const BACKENDS: readonly string[] = ['kernel', 'seal'];
 
 /** What types cannot say, and what callers without types get wrong. */
 const checkOptions = (options: CompileOptions): void => {
-	const { batch, precision, inputRange, security, optimize, degree, maxKeys, maxKeyBytes } = options;
+	const { batch, precision, inputRange, security, optimize, backend, degree, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
@@ -83,6 +84,8 @@ const checkOptions = (options: CompileOptions): void => {
 		check(SECURITIES.includes(security), `A security of ${security} bits is not one of ${SECURITIES.join(', ')}.`);
 	if (optimize !== undefined)
 		check(OBJECTIVES.includes(optimize), `The objective "${optimize}" is not one of ${OBJECTIVES.join(', ')}.`);
+	if (backend !== undefined)
+		check(BACKENDS.includes(backend), `The backend "${backend}" is not one of ${BACKENDS.join(', ')}.`);
 	if (degree !== undefined)
 		check(
 			Number.isInteger(degree) && degree >= 2 && degree <= 31,

@@ -1,12 +1,13 @@
 import type { KeyNeeds } from '../runtime/plan.ts';
 import { keyLengths, keySlots, messageLength } from '../runtime/sizes.ts';
 import type { CkksCircuit } from './ckks/circuit.ts';
-import { estimateMilliseconds, operationMilliseconds } from './ckks/cost.ts';
+import { packingCostsOf } from './ckks/cost.ts';
 import type { Solution } from './ckks/parameters.ts';
-import { type MemoryPlan, memoryPlanOf, totalMemory } from './codegen/memory.ts';
-import { keyNeeds } from './codegen/program.ts';
+import { budgetOf, totalMemory } from './codegen/budget.ts';
+import { draftOf, keyNeeds } from './codegen/draft.ts';
+import { evaluationMilliseconds } from './codegen/times.ts';
 import { refuse } from './errors.ts';
-import type { CompileOptions, Objective } from './options.ts';
+import { type CompileOptions, type Objective, type Target, type TargetBackend, targetOf } from './options.ts';
 import type { Id, SlotCircuit } from './slots/circuit.ts';
 import type { Keys } from './slots/keys/choose.ts';
 import { type Composed, fewerKeys, type KeyPrices, type Limited, limitKeys } from './slots/keys/limit.ts';
@@ -46,8 +47,9 @@ export const withinKeys = <S extends Solution>(
 ): Keyed<S> | undefined => {
 	const { maxKeys = Number.POSITIVE_INFINITY, maxKeyBytes = Number.POSITIVE_INFINITY } = options;
 	const keeps = ({ count, bytes }: Sent): boolean => count <= maxKeys && bytes <= maxKeyBytes;
-	const prices = pricesOf(solution.circuit);
-	const thrift = THRIFT.get(options.optimize ?? 'latency');
+	const { objective, backend } = targetOf(options);
+	const prices = pricesOf(solution.circuit, backend);
+	const thrift = THRIFT.get(objective);
 	const start =
 		thrift === undefined ? { circuit, solution } : thrifty(circuit, solution, prices, options, thrift, solve);
 	if (keeps(sentFor(start.solution))) return start;
@@ -69,20 +71,20 @@ export const withinKeys = <S extends Solution>(
 };
 
 /** What fewer keys are to save, in bytes, and the share by which an evaluation may become slower for it. */
-type Thrift = { readonly bytesOf: (solution: Solution) => number; readonly price: number };
+type Thrift = { readonly bytesOf: (solution: Solution, target: Target) => number; readonly price: number };
 
 /** Objectives that give up keys without being told how many: what is sent, or all that the server holds, is to be less. */
 const THRIFT: ReadonlyMap<Objective, Thrift> = new Map<Objective, Thrift>([
 	['keys', { bytesOf: (solution) => sentFor(solution).bytes, price: 0.25 }],
-	['memory', { bytesOf: (solution) => totalMemory(memoryFor(solution, 'memory').memory), price: 0.5 }],
+	['memory', { bytesOf: ({ circuit }, target) => totalMemory(budgetOf(draftOf(circuit), target).memory), price: 0.5 }],
 ]);
 
-const memoryFor = ({ circuit }: Solution, objective: Objective): MemoryPlan =>
-	memoryPlanOf(circuit, keyNeeds(circuit, 1), objective);
-
 /** Predicted time of an evaluation. */
-const evaluationOf = (solution: Solution, { optimize }: CompileOptions): number =>
-	estimateMilliseconds(solution.circuit, memoryFor(solution, optimize ?? 'latency').keepConstants);
+const evaluationOf = ({ circuit }: Solution, options: CompileOptions): number => {
+	const target = targetOf(options);
+	const draft = draftOf(circuit);
+	return evaluationMilliseconds(circuit, draft, target.backend, budgetOf(draft, target).keepConstants);
+};
 
 /** The circuit with as few keys as cost little time; as it was where parameters cannot be found. */
 const thrifty = <S extends Solution>(
@@ -95,7 +97,8 @@ const thrifty = <S extends Solution>(
 ): Keyed<S> => {
 	const fewer = fewerKeys(circuit, prices, price * evaluationOf(solution, options));
 	const solved = fewer.composed.length === 0 ? undefined : solve(fewer.circuit);
-	if (solved === undefined || bytesOf(solved) >= bytesOf(solution)) return { circuit, solution };
+	if (solved === undefined || bytesOf(solved, targetOf(options)) >= bytesOf(solution, targetOf(options)))
+		return { circuit, solution };
 	return { circuit: fewer.circuit, solution: solved, keyLimit: limitOf(options, solution, solved, fewer) };
 };
 
@@ -116,10 +119,10 @@ const sentWith = ({ circuit }: Solution, keys: Keys): Sent => {
 };
 
 /** Levels and prices of the rotations of a circuit. */
-const pricesOf = ({ ops, parameters: { ringDegree } }: CkksCircuit): KeyPrices => {
+const pricesOf = ({ ops, parameters: { ringDegree } }: CkksCircuit, backend: TargetBackend): KeyPrices => {
 	const levels = new Map<Id, number>();
 	for (const op of ops) if (op.kind === 'rotate') levels.set(op.slot, Math.max(levels.get(op.slot) ?? 0, op.level));
-	return { levels, rotation: (level) => operationMilliseconds('rotate', ringDegree, level + 1) };
+	return { levels, costs: (level) => packingCostsOf(ringDegree, level + 1, backend) };
 };
 
 const rotationsIn = ({ circuit }: Solution): number => circuit.ops.filter(({ kind }) => kind === 'rotate').length;

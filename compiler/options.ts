@@ -9,6 +9,17 @@ export type Samples = ReadonlyMap<string, readonly Float64Array[]>;
  */
 export type Objective = 'latency' | 'throughput' | 'upload' | 'keys' | 'memory';
 
+/** The evaluator that times and memory are predicted for, and that a program is made fast on. Any program runs on both. */
+export type TargetBackend = 'kernel' | 'seal';
+
+/** What choices between equal programs are made by. */
+export type Target = { readonly objective: Objective; readonly backend: TargetBackend };
+
+export const targetOf = ({ optimize = 'latency', backend = 'kernel' }: CompileOptions): Target => ({
+	objective: optimize,
+	backend,
+});
+
 /** Options of `compile`; everything has a default, so that a model alone compiles. */
 export type CompileOptions = {
 	/** Typical inputs: ranges, polynomial fits and the noise prediction are taken from them. */
@@ -28,6 +39,8 @@ export type CompileOptions = {
 	readonly security?: SecurityBits;
 	/** Default 'latency'. */
 	readonly optimize?: Objective;
+	/** Default 'kernel'. */
+	readonly backend?: TargetBackend;
 	/** At most so many evaluation keys, relinearisation included: rotations are composed of fewer where that is needed. */
 	readonly maxKeys?: number;
 	/** At most so many bytes of evaluation keys, as sent. */

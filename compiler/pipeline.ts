@@ -17,7 +17,7 @@ import { verify as verifyPlan } from './codegen/verify.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
 import { type KeyLimit, withinKeys } from './keys.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
-import type { CompileContext, CompileOptions } from './options.ts';
+import { type CompileContext, type CompileOptions, targetOf } from './options.ts';
 import { choosePacking, newSearch, type Packing } from './packing/choose.ts';
 import { type Lowered, lower } from './packing/lower.ts';
 import type { Search } from './packing/propose.ts';
@@ -56,6 +56,8 @@ export type Stages = {
 	/** Products on the longest path. */
 	readonly depth: number;
 	readonly program: Program;
+	/** For each instruction of the plan, the operation of the CKKS circuit that it is for. */
+	readonly sources: readonly number[];
 };
 
 /** Parameters, and the samples their noise was predicted on. */
@@ -124,8 +126,10 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	let last: Tried | undefined;
 	const tryAt: TryAt<Tried> = (ringDegree, batch) => {
 		const hopeless = hopelessAt(core, ringDegree, batch, options, misses);
-		if (hopeless !== undefined) misses.push(hopeless);
-		if (hopeless !== undefined) return undefined;
+		if (hopeless !== undefined) {
+			misses.push(hopeless);
+			return undefined;
+		}
 		last = undefined;
 		const packed = passes.run(
 			'pack',
@@ -147,7 +151,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		last = keyed && { ...packed, ...keyed, before: { lowered: packed.lowered, solution } };
 		return last;
 	};
-	const found = chooseBatch(batchGoal(options), tryAt);
+	const found = chooseBatch(batchGoal(options), targetOf(options).backend, tryAt);
 	if (found === undefined) return refuseDepth(core, options);
 	const { solution, before, ...packed } = found;
 	if (found !== last) {
@@ -157,16 +161,28 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		passes.run('limit-keys', () => found, circuits);
 	}
 	const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
-	const objective = options.optimize ?? 'latency';
-	const program = passes.run(
+	const plans: Ir<Program> = { verify: verifyPlan, print: plan.print };
+	const { program, sources } = passes.run(
 		'schedule',
-		() => programOf(options.name ?? imported.name, solution.circuit, ends, objective),
-		{ verify: verifyPlan, print: plan.print },
+		() => programOf(options.name ?? imported.name, solution.circuit, ends, targetOf(options)),
+		of(plans, (generated) => generated.program),
 	);
 	const depth = slotDepth(packed.lowered.circuit);
 	const { ringDegree } = solution.circuit.parameters;
 	const missed = misses.findLast((miss) => miss.ringDegree < ringDegree);
-	return { imported, split: parts, approximated, core, knowledge, ...packed, solution, missed, depth, program };
+	return {
+		imported,
+		split: parts,
+		approximated,
+		core,
+		knowledge,
+		...packed,
+		solution,
+		missed,
+		depth,
+		program,
+		sources,
+	};
 };
 
 const batchGoal = ({ batch, optimize }: CompileOptions): BatchGoal => {
@@ -185,7 +201,7 @@ const refuseDepth = (core: Graph<CoreKind>, options: CompileOptions): never =>
 type Packed = { readonly search: Search; readonly packing: Packing; readonly lowered: Lowered };
 
 const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
-	const packing = choosePacking(search, ringDegree, options.optimize ?? 'latency');
+	const packing = choosePacking(search, ringDegree, targetOf(options));
 	return { search, packing, lowered: lower(search.graph, packing, search.slots) };
 };
 
@@ -222,6 +238,7 @@ const solve = (
 		security: options.security ?? 128,
 		precision: options.precision ?? DEFAULT_PRECISION,
 		batch: ringDegree / 2 / lowered.circuit.slots,
+		backend: targetOf(options).backend,
 		...values,
 	});
 	const solution = solver.solve();

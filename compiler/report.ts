@@ -3,10 +3,11 @@ import { inputLength, keySlots, messageLength, outputLength } from '../runtime/s
 import { outputDifferences } from './calibration/outputs.ts';
 import { totalBits } from './ckks/chain.ts';
 import { type Kind, plainProductsOf } from './ckks/circuit.ts';
-import { estimateMilliseconds, estimateSurroundings, type Surroundings } from './ckks/cost.ts';
+import { estimateSurroundings, type Surroundings } from './ckks/cost.ts';
 import { type Why, whyOf } from './ckks/explain.ts';
-import { totalMemory } from './codegen/memory.ts';
-import type { CompileOptions } from './options.ts';
+import { memoryOn, totalMemory } from './codegen/budget.ts';
+import { evaluationMilliseconds } from './codegen/times.ts';
+import { type CompileOptions, type TargetBackend, targetOf } from './options.ts';
 import type { Stages } from './pipeline.ts';
 import { type KeyReport, keysOf } from './report/keys.ts';
 import { type LayerReport, layersOf } from './report/layers.ts';
@@ -79,6 +80,8 @@ export type Report = {
 	readonly keepConstants: boolean;
 	/** Bytes of the messages of one evaluation. */
 	readonly traffic: { readonly uploadBytes: number; readonly downloadBytes: number };
+	/** What times and memory are predicted for. */
+	readonly backend: TargetBackend;
 	readonly predicted: {
 		/** Precision of the outputs: log2(magnitude / error), of the worst output. */
 		readonly bits: number;
@@ -88,8 +91,9 @@ export type Report = {
 		readonly encryptionError: number;
 		readonly encryptionBits: number;
 		readonly approximationError: number;
-		/** Each evaluation after the first, and what surrounds it. */
+		/** Each evaluation after the first, on this backend and on each, and what surrounds it. */
 		readonly evaluateMs: number;
+		readonly evaluateMsOn: { readonly [B in TargetBackend]: number };
 	} & Surroundings;
 	readonly layers: readonly LayerReport[];
 	readonly activations: readonly ActivationFit[];
@@ -112,8 +116,10 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const { imported, program, solution, approximated, knowledge } = stages;
 	const { circuit } = solution;
 	const { parameters } = circuit;
+	const { backend } = targetOf(options);
 	const count = (kind: Kind): number => circuit.ops.filter((op) => op.kind === kind).length;
-	const { memory, keepConstants } = program.server;
+	const { keepConstants } = program.server;
+	const memory = memoryOn(program.server, backend, keepConstants);
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
 		model: {
@@ -147,8 +153,9 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			uploadBytes: trafficOf(program.client.inputs, (level) => inputLength(parameters, level)),
 			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
 		},
-		predicted: { ...predictionOf(stages), ...timesOf(stages) },
-		layers: layersOf(stages),
+		backend,
+		predicted: { ...predictionOf(stages), ...timesOf(stages, backend) },
+		layers: layersOf(stages, backend),
 		activations: approximated.report.activations,
 		agreement: approximated.report.agreement?.decisions,
 		range: {
@@ -161,7 +168,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 };
 
 /** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
-const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs' | keyof Surroundings> => {
+const predictionOf = (stages: Stages): Omit<Report['predicted'], keyof Times> => {
 	const { approximated, split, core, knowledge } = stages;
 	const exact = approximated.report.activations.length === 0;
 	const approximation = exact ? new Map<string, number>() : outputDifferences(split.body, core, knowledge.samples);
@@ -179,13 +186,20 @@ const predictionOf = (stages: Stages): Omit<Report['predicted'], 'evaluateMs' | 
 	};
 };
 
+type Times = Surroundings & Pick<Report['predicted'], 'evaluateMs' | 'evaluateMsOn'>;
+
 /** Predicted milliseconds, rounded to three digits. */
-const timesOf = ({ solution: { circuit }, program }: Stages): Surroundings & { readonly evaluateMs: number } => {
+const timesOf = ({ solution: { circuit }, program }: Stages, backend: TargetBackend): Times => {
 	const { keepConstants } = program.server;
-	const around = estimateSurroundings(circuit, keySlots(program.client.keys).length, keepConstants);
+	const on = (engine: TargetBackend): number => evaluationMilliseconds(circuit, program.server, engine, keepConstants);
+	const [kernel, seal] = [on('kernel'), on('seal')];
+	const evaluateMs = backend === 'seal' ? seal : kernel;
+	const keyLevels = keySlots(program.client.keys).map(({ level }) => level);
+	const around = estimateSurroundings(circuit, keyLevels, evaluateMs, keepConstants, backend);
 	const rough = (ms: number): number => Number(ms.toPrecision(3));
 	return {
-		evaluateMs: rough(estimateMilliseconds(circuit, keepConstants)),
+		evaluateMs: rough(evaluateMs),
+		evaluateMsOn: { kernel: rough(kernel), seal: rough(seal) },
 		setUpMs: rough(around.setUpMs),
 		keygenMs: rough(around.keygenMs),
 		loadKeysMs: rough(around.loadKeysMs),

@@ -2,16 +2,16 @@ import { MOST_MEMORY } from '../runtime/plan.ts';
 import { evaluationKeyBytes, inputLength, messageLength } from '../runtime/sizes.ts';
 import { chainOf, demandOf, totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind } from './ckks/circuit.ts';
-import { estimateMilliseconds } from './ckks/cost.ts';
 import { lower } from './ckks/lower.ts';
 import { narrowed } from './ckks/order.ts';
 import type { Solution } from './ckks/parameters.ts';
 import { modulusLimit } from './ckks/security.ts';
-import { memoryPlanOf, totalMemory } from './codegen/memory.ts';
-import { keyNeeds } from './codegen/program.ts';
+import { budgetOf, totalMemory } from './codegen/budget.ts';
+import { draftOf, keyNeeds } from './codegen/draft.ts';
+import { evaluationMilliseconds } from './codegen/times.ts';
 import { unlessRefused } from './errors.ts';
 import { withinKeys } from './keys.ts';
-import type { CompileOptions, Objective } from './options.ts';
+import { type CompileOptions, type Objective, type Target, targetOf } from './options.ts';
 import { choosePacking, isSamePacking, newSearch, type Packing } from './packing/choose.ts';
 import { lower as lowerPacking } from './packing/lower.ts';
 import type { Stages } from './pipeline.ts';
@@ -54,14 +54,16 @@ const OBJECTIVES: { readonly [O in Objective]: O } = {
  */
 export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly Tradeoff[] => {
 	const { circuit } = stages.solution;
-	const chosen = options.optimize ?? 'latency';
+	const { objective: chosen, backend } = targetOf(options);
 	const usual = searchAt(stages, options.batch === undefined ? circuit.parameters.ringDegree / 2 : circuit.slots);
 	const packer = new Packer(stages);
 	const rowsFor = (objective: Objective): readonly Tradeoff[] => {
-		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit, objective) }];
+		if (objective === chosen) return [{ objective, chosen: true, ...costsOf(circuit, { objective, backend }) }];
 		const estimate = (search: Stages['search']): readonly Tradeoff[] => {
 			const estimated = circuitFor(packer, search, stages, { ...options, optimize: objective });
-			return estimated === undefined ? [] : [{ objective, chosen: false, ...costsOf(estimated, objective) }];
+			return estimated === undefined
+				? []
+				: [{ objective, chosen: false, ...costsOf(estimated, { objective, backend }) }];
 		};
 		const fills = objective === 'throughput' && options.batch === undefined && productsIn(stages) <= MOST_PRODUCTS;
 		const full = fills ? estimate(searchAt(stages, 1)) : [];
@@ -92,8 +94,8 @@ class Packer {
 		this.#known = keyLimit === undefined ? [{ choices: packing.choices, circuit: lowered.circuit }] : [];
 	}
 
-	circuitOf(search: Stages['search'], ringDegree: number, objective: Objective): SlotCircuit {
-		const { choices } = choosePacking(search, ringDegree, objective);
+	circuitOf(search: Stages['search'], ringDegree: number, target: Target): SlotCircuit {
+		const { choices } = choosePacking(search, ringDegree, target);
 		const known = this.#known.find((other) => isSamePacking(other.choices, choices));
 		if (known !== undefined) return known.circuit;
 		const { circuit } = lowerPacking(search.graph, { choices }, search.slots);
@@ -110,7 +112,7 @@ const circuitFor = (
 	options: CompileOptions,
 ): CkksCircuit | undefined => {
 	const { ringDegree } = solution.circuit.parameters;
-	const circuit = packer.circuitOf(search, ringDegree, options.optimize ?? 'latency');
+	const circuit = packer.circuitOf(search, ringDegree, targetOf(options));
 	const { optimize } = options;
 	const lowered = (slots: SlotCircuit): Solution => ({ ...solution, circuit: loweredBy(slots, solution, optimize) });
 	return unlessRefused(() => withinKeys(circuit, lowered(circuit), options, lowered))?.solution.circuit;
@@ -129,17 +131,18 @@ const loweredBy = (
 	return narrowed(lower(slots, demand, chain, recipe.rotations), objective);
 };
 
-const costsOf = (circuit: CkksCircuit, objective: Objective): Omit<Tradeoff, 'objective' | 'chosen'> => {
+const costsOf = (circuit: CkksCircuit, target: Target): Omit<Tradeoff, 'objective' | 'chosen'> => {
 	const { ops, parameters, slots } = circuit;
 	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
 	const batch = parameters.ringDegree / 2 / slots;
 	const keys = keyNeeds(circuit, batch);
-	const { keepConstants, memory } = memoryPlanOf(circuit, keys, objective);
+	const draft = draftOf(circuit);
+	const { keepConstants, memory } = budgetOf(draft, target);
 	return {
 		fits: totalBits(parameters) <= modulusLimit(parameters.ringDegree, parameters.security),
 		ringDegree: parameters.ringDegree,
 		batch,
-		evaluateMs: Number(estimateMilliseconds(circuit, keepConstants).toPrecision(3)),
+		evaluateMs: Number(evaluationMilliseconds(circuit, draft, target.backend, keepConstants).toPrecision(3)),
 		rotations: count('rotate'),
 		relinearizations: count('relinearize'),
 		keys: keys.steps.length + (keys.relinearization === undefined ? 0 : 1),

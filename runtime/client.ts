@@ -1,4 +1,7 @@
 import { SealKeyOwner } from './backends/sealKeys.ts';
+import { PlaintextEncoder } from './encryption/encoder.ts';
+import { EncryptionPool, WORTH_THREADS } from './encryption/pool.ts';
+import type { Job } from './encryption/protocol.ts';
 import { RefusedError } from './errors.ts';
 import { packSamples, type Sample } from './inputs.ts';
 import { KEY_SET_BYTES, type MessageHead, MessageWriter, readMessage, toHex, writeMessage } from './message.ts';
@@ -10,6 +13,7 @@ import { SealContext } from './seal/context.ts';
 import { release } from './seal/handles.ts';
 import { type LoadOptions, loadSeal } from './seal/module.ts';
 import { inputLength, keyLengths, keySlots, outputLength, secretKeyLength } from './sizes.ts';
+import { type StartThread, threadStarter } from './threads.ts';
 
 export { RefusedError } from './errors.ts';
 export type { Sample } from './inputs.ts';
@@ -22,6 +26,11 @@ export type ClientOptions = RunOptions &
 	LoadOptions & {
 		/** What `exportSecretKey` returned; without it a new key set is made. */
 		readonly secretKey?: Uint8Array;
+		/**
+		 * Threads that encrypt hundreds of ciphertexts at once, as with a sample in every slot; default: 1. In Node only; each has
+		 * the secret key and a SEAL of its own.
+		 */
+		readonly threads?: number;
 	};
 
 /**
@@ -40,9 +49,9 @@ export const createClient = async (program: ClientProgram, options: ClientOption
 	checkAborted(signal);
 	const context = new SealContext(module, program.parameters, program.keys);
 	try {
-		const owner = new SealKeyOwner(context, given?.parts[0]);
+		const owner = new SealKeyOwner(context, given?.parts[0], await PlaintextEncoder.create(program.parameters));
 		const keySet = given?.keySet ?? globalThis.crypto.getRandomValues(new Uint8Array(KEY_SET_BYTES));
-		return new Client(program, context, owner, keySet);
+		return new Client(program, context, owner, keySet, locateFile === undefined ? (options.threads ?? 1) : 1);
 	} catch (error) {
 		context.dispose();
 		throw error;
@@ -57,9 +66,12 @@ export class Client {
 	readonly #context: SealContext;
 	readonly #owner: SealKeyOwner;
 	readonly #keySetBytes: Uint8Array;
+	readonly #threads: number;
+	#pool: EncryptionPool | undefined;
 
-	constructor(program: ClientProgram, context: SealContext, owner: SealKeyOwner, keySet: Uint8Array) {
+	constructor(program: ClientProgram, context: SealContext, owner: SealKeyOwner, keySet: Uint8Array, threads: number) {
 		this.program = program;
+		this.#threads = threads;
 		this.keySet = toHex(keySet);
 		this.#context = context;
 		this.#owner = owner;
@@ -88,18 +100,16 @@ export class Client {
 	/** The same for 1 to `program.batch` samples that share the ciphertexts. */
 	async encryptBatch(samples: readonly Sample[], options: RunOptions = {}): Promise<Uint8Array> {
 		const packed = packSamples(this.program, samples);
-		const parts = this.program.inputs.flatMap((input, i) => (packed[i] ?? []).map((values) => ({ input, values })));
+		const jobs = this.program.inputs.flatMap(({ level, scale }, i) =>
+			(packed[i] ?? []).map((values): Job => ({ values, level, scale })),
+		);
 		const writer = new MessageWriter(
 			this.#head('inputs', samples.length),
-			parts.map(({ input }) => inputLength(this.program.parameters, input.level)),
+			jobs.map(({ level }) => inputLength(this.program.parameters, level)),
 		);
-		const pacer = new Pacer('encrypt', parts.length, options);
-		for (const [i, { input, values }] of parts.entries()) {
-			checkAborted(options.signal);
-			await writer.add(this.#owner.encrypt(values, input.level, input.scale));
-			if (pacer.due()) await pacer.pause(i + 1);
-		}
-		pacer.finish();
+		const pool = this.#poolFor(jobs.length);
+		if (pool === undefined) await this.#encryptAlone(jobs, options, writer);
+		else await pool.encryptAll(jobs, options, (part) => writer.add(part));
 		return writer.finish();
 	}
 
@@ -139,10 +149,40 @@ export class Client {
 		return writeMessage(this.#head('private', 0), [this.#owner.exportSecretKey()]);
 	}
 
-	/** Releases SEAL's memory; the client is unusable afterwards. */
+	/** Releases SEAL's memory and ends threads; the client is unusable afterwards. */
 	dispose(): void {
+		this.#pool?.dispose();
 		this.#owner.dispose();
 		this.#context.dispose();
+	}
+
+	async #encryptAlone(jobs: readonly Job[], options: RunOptions, writer: MessageWriter): Promise<void> {
+		const pacer = new Pacer('encrypt', jobs.length, options);
+		for (const [i, job] of jobs.entries()) {
+			checkAborted(options.signal);
+			await writer.add(this.#encryptJob(job));
+			if (pacer.due()) await pacer.pause(i + 1);
+		}
+		pacer.finish();
+	}
+
+	#encryptJob({ values, level, scale }: Job): Uint8Array {
+		return this.#owner.encrypt(values, level, scale);
+	}
+
+	/** Threads for so many ciphertexts; undefined where there are none, where they would gain nothing, and while they work. */
+	#poolFor(count: number): EncryptionPool | undefined {
+		if (this.#threads === 1 || count < WORTH_THREADS) return undefined;
+		const start = threadStarter();
+		if (start === undefined) return undefined;
+		if (this.#pool?.alive !== true) this.#pool = this.#makePool(start);
+		return this.#pool.ready ? this.#pool : undefined;
+	}
+
+	#makePool(start: StartThread): EncryptionPool {
+		const { parameters } = this.program;
+		const data = () => ({ parameters, secret: this.#owner.exportSecretKey() });
+		return new EncryptionPool(this.#threads, data, (job) => this.#encryptJob(job), start);
 	}
 
 	#head(kind: MessageHead['kind'], samples: number): MessageHead {

@@ -32,10 +32,13 @@ const endOf = (program: ServerProgram): number => {
 	const size = virtualSlots(program);
 	const vectors = program.constants.reduce((most, { offset }) => Math.max(most, offset + size), 0);
 	return program.instructions.reduce(
-		(most, step) => (step.op === 'combine' ? Math.max(most, step.offset + step.terms.length) : most),
+		(most, step) => (step.op === 'combine' ? Math.max(most, step.offset + step.to.length * step.terms.length) : most),
 		vectors,
 	);
 };
+
+/** What of a program says where its constants are. */
+type Vectors = Pick<ServerProgram, 'parameters' | 'batch' | 'constants'>;
 
 type Encoder<Plaintext> = Pick<Backend<unknown, Plaintext>, 'encode' | 'encodeNumber' | 'disposePlain'>;
 
@@ -45,13 +48,13 @@ type Encoder<Plaintext> = Pick<Backend<unknown, Plaintext>, 'encode' | 'encodeNu
  * vectors of one virtual slot are too, are never kept: there may be 100,000, and encoding one costs next to nothing.
  */
 export class Constants<Plaintext> {
-	readonly #program: ServerProgram;
+	readonly #program: Vectors;
 	readonly #values: Float64Array;
 	readonly #backend: Encoder<Plaintext>;
 	readonly #cache: Map<number, Plaintext> | undefined;
 
 	/** Throws RefusedError 'program' when the values do not hold every constant. */
-	constructor(program: ServerProgram, values: Float64Array, backend: Encoder<Plaintext>, cache: boolean) {
+	constructor(program: Vectors, values: Float64Array, backend: Encoder<Plaintext>, cache: boolean) {
 		const size = virtualSlots(program);
 		for (const { offset } of program.constants)
 			if (!Number.isInteger(offset) || offset < 0 || offset + size > values.length)

@@ -6,6 +6,7 @@ export type RefusalCode =
 	| 'memory' // would not fit; refused before it is spent
 	| 'program' // a build directory that is broken or of another version
 	| 'aborted' // the caller's AbortSignal fired
+	| 'stopped' // a thread that computed was lost; asking again has new ones
 	| 'misuse'; // a backend was asked for something CKKS cannot do (levels or scales differ)
 
 /** The runtime's one typed error: a sentence that says what and why, and a hint that says what would help. */

@@ -1,8 +1,9 @@
 import type { Backend } from './backend.ts';
 import type { Constants } from './constants.ts';
 import { RefusedError } from './errors.ts';
+import type { SimpleInstruction, SimpleProgram } from './expand.ts';
 import { checkAborted, Pacer, type RunOptions } from './pace.ts';
-import { type Instruction, registersRead, type ServerProgram } from './plan.ts';
+import { registersRead, registersWritten } from './plan.ts';
 
 /**
  * Where ciphertexts come from and go to. The handle that `load` returns is the executor's from then on; `store` sees a
@@ -14,40 +15,36 @@ export type Ports<Ciphertext> = {
 };
 
 export type EvaluateOptions = RunOptions & {
-	/** Told of each instruction, after it, how long it took. */
+	/** Told of each instruction of the plan, after it or a part of it, how long that took. */
 	readonly onInstruction?: (index: number, milliseconds: number) => void;
 };
 
-const writeOf = (instruction: Instruction): number | undefined =>
-	instruction.op === 'output' ? undefined : instruction.to;
-
 /** For each instruction, the registers whose value nothing reads after it. */
-const deaths = (instructions: readonly Instruction[]): readonly (readonly number[])[] => {
+const deaths = (instructions: readonly SimpleInstruction[]): readonly (readonly number[])[] => {
 	const live = new Set<number>();
 	const dead: number[][] = [];
 	for (let i = instructions.length - 1; i >= 0; i--) {
-		const instruction = instructions[i] as Instruction;
-		const to = writeOf(instruction);
+		const instruction = instructions[i] as SimpleInstruction;
+		const writes = registersWritten(instruction);
 		const reads = registersRead(instruction);
-		const touched = to === undefined ? reads : [...reads, to];
-		dead[i] = touched.filter((register) => !live.has(register));
-		if (to !== undefined) live.delete(to);
+		dead[i] = [...reads, ...writes].filter((register) => !live.has(register));
+		for (const register of writes) live.delete(register);
 		for (const register of reads) live.add(register);
 	}
 	return dead;
 };
 
 /**
- * Runs the instructions of one program on a backend. Every handle it gets or makes is disposed exactly once: when its
+ * Runs the simple operations of one program on a backend. Every handle it gets or makes is disposed exactly once: when its
  * register is overwritten, after its last use, or when the run ends early by an error or an abort.
  */
 export class Executor<Ciphertext, Plaintext> {
-	readonly #program: ServerProgram;
+	readonly #program: SimpleProgram;
 	readonly #constants: Constants<Plaintext>;
 	readonly #backend: Backend<Ciphertext, Plaintext>;
 	readonly #deaths: readonly (readonly number[])[];
 
-	constructor(program: ServerProgram, constants: Constants<Plaintext>, backend: Backend<Ciphertext, Plaintext>) {
+	constructor(program: SimpleProgram, constants: Constants<Plaintext>, backend: Backend<Ciphertext, Plaintext>) {
 		this.#program = program;
 		this.#constants = constants;
 		this.#backend = backend;
@@ -66,7 +63,7 @@ export class Executor<Ciphertext, Plaintext> {
 					checkAborted(signal);
 					if (pacer.due()) await pacer.pause(i);
 				}
-				onInstruction?.(i, performance.now() - start);
+				onInstruction?.(this.#program.sources[i] as number, performance.now() - start);
 			}
 			pacer.finish();
 		} finally {
@@ -87,7 +84,7 @@ export class Executor<Ciphertext, Plaintext> {
 	/** One instruction; it may be left, for a while or for good, wherever it yields. */
 	*#step(index: number, registers: (Ciphertext | undefined)[], ports: Ports<Ciphertext>): Generator<undefined> {
 		yield;
-		const instruction = this.#program.instructions[index] as Instruction;
+		const instruction = this.#program.instructions[index] as SimpleInstruction;
 		try {
 			if (instruction.op === 'output')
 				ports.store(instruction.output, instruction.part, read(registers, instruction.a));
@@ -107,7 +104,7 @@ export class Executor<Ciphertext, Plaintext> {
 	}
 
 	#compute(
-		instruction: Exclude<Instruction, { op: 'output' | 'combine' }>,
+		instruction: Exclude<SimpleInstruction, { op: 'output' | 'combine' }>,
 		registers: readonly (Ciphertext | undefined)[],
 		ports: Ports<Ciphertext>,
 	): Ciphertext {
@@ -140,7 +137,7 @@ export class Executor<Ciphertext, Plaintext> {
 
 	/** sum_k c_k terms[k], a term at a time; yields after each. */
 	*#combine(
-		{ terms, offset, level, scale }: Extract<Instruction, { op: 'combine' }>,
+		{ terms, offset, level, scale }: Extract<SimpleInstruction, { op: 'combine' }>,
 		registers: readonly (Ciphertext | undefined)[],
 	): Generator<undefined, Ciphertext> {
 		let sum: Ciphertext | undefined;

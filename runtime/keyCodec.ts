@@ -97,7 +97,7 @@ export const unpackKey = (
 	slot: KeySlot,
 	what: string,
 ): Uint8Array => {
-	checkHead(bytes, parameters, slot, what);
+	checkKeyHead(bytes, parameters, slot, what);
 	const { ringDegree } = whole;
 	const { rows, row } = placeOf(slot, ringDegree);
 	const served = primesServed(parameters, slot.level);
@@ -121,7 +121,12 @@ export const unpackKey = (
 	return record;
 };
 
-const checkHead = (bytes: Uint8Array, parameters: CkksParameters, slot: KeySlot, what: string): void => {
+/** What a key is called in refusals. */
+export const nameOfKey = (slot: KeySlot): string =>
+	slot.kind === 'rotation' ? `the key of rotation ${slot.steps}` : 'the relinearization key';
+
+/** Throws RefusedError 'message' unless the bytes are as long as a key of this slot and say that they are one. */
+export const checkKeyHead = (bytes: Uint8Array, parameters: CkksParameters, slot: KeySlot, what: string): void => {
 	checkLength(bytes, keyLength(parameters, slot.level), what);
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	const [steps, level] = [view.getUint32(0, true), view.getUint32(4, true)];

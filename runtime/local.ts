@@ -2,6 +2,7 @@ import { ClearBackend, type ClearCiphertext, type ClearPlaintext } from './backe
 import { SimulateBackend } from './backends/simulate.ts';
 import { Constants } from './constants.ts';
 import { Executor } from './execute.ts';
+import { expanded } from './expand.ts';
 import { packSamples, type Sample } from './inputs.ts';
 import { Pacer, type RunOptions } from './pace.ts';
 import type { InputPacking, Program } from './plan.ts';
@@ -27,9 +28,10 @@ export class LocalEvaluator {
 		this.#program = program;
 		this.#backend =
 			backend === 'clear' ? new ClearBackend(parameters, keys) : new SimulateBackend(parameters, keys, seed);
-		const encoded = 4 * parameters.ringDegree * program.server.constants.length;
-		const constants = new Constants(program.server, program.constants, this.#backend, encoded <= MOST_CACHED);
-		this.#executor = new Executor(program.server, constants, this.#backend);
+		const simple = expanded(program.server);
+		const encoded = 4 * parameters.ringDegree * simple.constants.length;
+		const constants = new Constants(simple, program.constants, this.#backend, encoded <= MOST_CACHED);
+		this.#executor = new Executor(simple, constants, this.#backend);
 	}
 
 	/** Evaluates 1 to `batch` samples that share their ciphertexts. */

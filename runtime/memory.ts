@@ -4,9 +4,9 @@ import { MOST_MEMORY, type ServerProgram } from './plan.ts';
 /** Share of the free memory that may be spent. */
 const FREE_SHARE = 0.8;
 
-/** Bytes that may be spent: `free` are those the machine has, where known. */
+/** Bytes that may be spent: `free` are those the machine has; where that is not known, what one wasm memory holds. */
 export const defaultMemoryLimit = (free: number | undefined): number =>
-	free === undefined ? MOST_MEMORY : Math.min(MOST_MEMORY, FREE_SHARE * free);
+	free === undefined ? MOST_MEMORY : FREE_SHARE * free;
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
 

@@ -10,9 +10,11 @@ export type RunOptions = {
 /** Longest time without giving way to the event loop, unless one operation takes longer. */
 const PAUSE_MILLISECONDS = 50;
 
+export const aborted = (): RefusedError => new RefusedError('aborted', 'stopped because the caller asked for it');
+
 /** Throws RefusedError 'aborted' once the signal has fired. */
 export const checkAborted = (signal: AbortSignal | undefined): void => {
-	if (signal?.aborted === true) throw new RefusedError('aborted', 'stopped because the caller asked for it');
+	if (signal?.aborted === true) throw aborted();
 };
 
 /** Reports the progress of one stage and gives way to the event loop now and then. */

@@ -8,7 +8,7 @@
  * slot t of sample b is real slot t * batch + b. Steps of rotations are in real slots, left positive: result[t] = x[t + steps].
  * `level` is the index of the last prime left: a ciphertext at level l is modulo primes[0..l].
  */
-export const PLAN_FORMAT = 'onnx-seal plan 2';
+export const PLAN_FORMAT = 'onnx-seal plan 3';
 
 export type SecurityBits = 128 | 192 | 256;
 
@@ -85,39 +85,97 @@ export type ClientProgram = {
 	readonly keys: KeyNeeds;
 };
 
-/** One step of the program on registers. `to` may be the register of an operand that dies here. */
+/**
+ * One step of the program on registers. A register holds a *ciphertext* (level, scale, size 2 or 3, extended or not) or *digits*.
+ * An *extended* ciphertext is over primes 0..level and P, and stands for P times the value: what key switching gives before it is
+ * divided by P. It has size 2. `to` may be the register of an operand that dies here.
+ *
+ * | op            | reads                                                     | writes                                                     |
+ * |---------------|-----------------------------------------------------------|------------------------------------------------------------|
+ * | input         |                                                           | a ciphertext, not extended                                 |
+ * | output        | a: size 2, not extended                                   |                                                            |
+ * | add, subtract | a, b: one level and scale; none extended beside size 3    | extended if a or b is; the larger size                     |
+ * | negate        | a                                                         | like a                                                     |
+ * | multiply      | a, b: size 2, one level, not extended                     | size 3                                                     |
+ * | addPlain      | a; the constant: never extended                           | like a                                                     |
+ * | sumProducts   | terms: one level and size, all extended or none           | sum_k constants[k] terms[k], the products of one scale     |
+ * | combine       | terms: size 2, one level and scale, not extended          | to[i] = sum_k c[offset + i * terms.length + k] terms[k]    |
+ * | decompose     | a: size 2                                                 | digits of a's second polynomial (of a / P if extended)     |
+ * | rotate        | a: size 2; digits of it                                   | extended                                                   |
+ * | relinearize   | a: size 3                                                 | size 2, extended                                           |
+ * | modDown       | a: extended                                               | a / P: not extended                                        |
+ * | rescale       | a                                                         | not extended: an extended a is divided by P at once        |
+ * | modSwitch     | a                                                         | like a, at a lower level                                   |
+ *
+ * Constants of a sum of products are extended where its terms are. The numbers c of `combine` are words of the constants,
+ * encoded at `level`, which its terms have, and `scale`.
+ */
 export type Instruction =
 	| { readonly op: 'input'; readonly to: number; readonly input: number; readonly part: number }
 	| { readonly op: 'output'; readonly a: number; readonly output: number; readonly part: number }
 	| { readonly op: 'add' | 'subtract' | 'multiply'; readonly to: number; readonly a: number; readonly b: number }
-	| { readonly op: 'negate' | 'relinearize' | 'rescale'; readonly to: number; readonly a: number }
-	| { readonly op: 'addPlain' | 'multiplyPlain'; readonly to: number; readonly a: number; readonly constant: number }
-	/** sum_k c_k terms[k]: the number c_k is word offset + k of the constants, encoded at `level`, which terms have, and `scale`. */
+	| { readonly op: UnaryOp; readonly to: number; readonly a: number }
+	| { readonly op: 'addPlain'; readonly to: number; readonly a: number; readonly constant: number }
+	| {
+			readonly op: 'sumProducts';
+			readonly to: number;
+			readonly terms: readonly number[];
+			readonly constants: readonly number[];
+	  }
 	| {
 			readonly op: 'combine';
-			readonly to: number;
+			readonly to: readonly number[];
 			readonly terms: readonly number[];
 			readonly offset: number;
 			readonly level: number;
 			readonly scale: number;
 	  }
-	| { readonly op: 'rotate'; readonly to: number; readonly a: number; readonly steps: number }
+	| {
+			readonly op: 'rotate';
+			readonly to: number;
+			readonly a: number;
+			readonly digits: number;
+			readonly steps: number;
+	  }
 	| { readonly op: 'modSwitch'; readonly to: number; readonly a: number; readonly level: number };
 
-/** The registers that an instruction reads, each once. */
-export const registersRead = (step: Instruction): readonly number[] => {
-	if (step.op === 'input') return [];
-	if (step.op === 'combine') return step.terms;
-	return 'b' in step && step.b !== step.a ? [step.a, step.b] : [step.a];
+type UnaryOp = 'negate' | 'decompose' | 'relinearize' | 'modDown' | 'rescale';
+
+/** Where instructions name registers. */
+export type Registers = {
+	readonly to?: number | readonly number[];
+	readonly a?: number;
+	readonly b?: number;
+	readonly digits?: number;
+	readonly terms?: readonly number[];
 };
 
-/** A plaintext: v virtual slots at float64 word `offset` of the constants, to be encoded at `level` and `scale`. */
-export type ConstantSpec = { readonly offset: number; readonly level: number; readonly scale: number };
+/** The registers that an instruction reads, each once. */
+export const registersRead = ({ a, b, digits, terms = [] }: Registers): readonly number[] => [
+	...new Set([a, b, digits, ...terms].filter((register) => register !== undefined)),
+];
+
+/** The registers that an instruction writes. */
+export const registersWritten = ({ to }: Registers): readonly number[] => {
+	if (to === undefined) return [];
+	return typeof to === 'number' ? [to] : to;
+};
+
+/**
+ * A plaintext: v virtual slots at float64 word `offset` of the constants, to be encoded at `level` and `scale`; over P as well
+ * where it is `extended`.
+ */
+export type ConstantSpec = {
+	readonly offset: number;
+	readonly level: number;
+	readonly scale: number;
+	readonly extended?: true;
+};
 
 /** A wasm heap ends at 4 GB; predictions are a few per cent off, and what crosses the wire is in it for a moment. */
 export const MOST_MEMORY = 3.75 * 2 ** 30;
 
-/** Bytes of the server's wasm heap with the seal backend, as predicted by the compiler: together, the most it ever takes. */
+/** Bytes that an evaluation takes, as predicted by the compiler (in a program: for the seal backend): together, the most it ever takes. */
 export type MemoryNeeds = {
 	/** The module, and what SEAL computes once from the parameters. */
 	readonly context: number;
@@ -151,6 +209,9 @@ export type ServerProgram = {
 	readonly memory: MemoryNeeds;
 };
 
+/** What a server does, without what is decided last: all that predictions are made from. */
+export type Computation = Omit<ServerProgram, 'fingerprint' | 'keepConstants' | 'memory'>;
+
 /** Everything the compiler makes for the runtime. */
 export type Program = {
 	readonly client: ClientProgram;
@@ -162,6 +223,9 @@ export type Program = {
 /** Virtual slots v of a program: what a constant's length and a slot run's bounds are. */
 export const virtualSlots = (program: { readonly parameters: CkksParameters; readonly batch: number }): number =>
 	program.parameters.ringDegree / 2 / program.batch;
+
+/** A rotation's step as the plan's keys name it: in [0, n). */
+export const normalizeSteps = (steps: number, slots: number): number => ((steps % slots) + slots) % slots;
 
 /** Progress of anything that takes over a second: `done` of `total` steps of `stage`. */
 export type Progress = { readonly stage: string; readonly done: number; readonly total: number };

@@ -21,11 +21,16 @@ export const checkLength = (bytes: Uint8Array, expected: number, what: string): 
 /** SEAL's words of residues of one prime, for sending; returns how many bytes they take at the start of `packed`. */
 export const packResidues = (words: Uint8Array, prime: number, packed: Uint8Array): number => {
 	const width = residueBytes(prime);
-	let to = 0;
-	for (let word = 0; word < words.length; word += 8)
-		for (let b = 0; b < width; b++) packed[to++] = words[word + b] as number;
-	return to;
+	const [from, to] = [viewOf(words), viewOf(packed)];
+	let at = 0;
+	for (let word = 0; word < words.length; word += 8, at += width) {
+		if (width >= 4) to.setUint32(at, from.getUint32(word, true), true);
+		for (let b = width >= 4 ? 4 : 0; b < width; b++) packed[at + b] = words[word + b] as number;
+	}
+	return at;
 };
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** What is to be known of residues that were sent: the bytes they took, and whether one is not zero. */
 type Unpacked = { readonly bytes: number; readonly any: boolean };

@@ -1,5 +1,6 @@
 import { RefusedError } from './errors.ts';
-import type { CkksParameters, KeyNeeds } from './plan.ts';
+import { type CkksParameters, type KeyNeeds, normalizeSteps } from './plan.ts';
+import { scalesAgree } from './values.ts';
 
 /** What CKKS needs to know of a ciphertext to say whether an operation is legal. */
 export type Shape = { readonly level: number; readonly scale: number; readonly size: 2 | 3 };
@@ -7,17 +8,9 @@ export type PlainShape = { readonly level: number; readonly scale: number; reado
 
 type Level = Pick<Shape, 'level' | 'scale'>;
 
-/** Scales that differ by less, relatively, are the same: the difference is below the noise of any 30-bit scale. */
-const SCALE_TOLERANCE = 2 ** -30;
-
-export const scalesAgree = (a: number, b: number): boolean => Math.abs(a - b) <= SCALE_TOLERANCE * Math.max(a, b);
-
 const misuse = (message: string): never => {
 	throw new RefusedError('misuse', message, 'This is a defect of the plan: please report it.');
 };
-
-/** A rotation's step as the plan's keys name it: in [0, n). */
-export const normalizeSteps = (steps: number, slots: number): number => ((steps % slots) + slots) % slots;
 
 /** Mean of |v[t]|: no coefficient of the polynomial with these slots exceeds it. */
 const meanMagnitude = (values: Float64Array): number => {

@@ -1,27 +1,30 @@
-import { SealBackend } from './backends/seal.ts';
-import { Constants } from './constants.ts';
+import type { Engine, EngineName, EngineOptions } from './engine.ts';
+import { chooseEngine, type EngineMakers } from './engines/choose.ts';
 import { RefusedError } from './errors.ts';
-import { type EvaluateOptions, Executor } from './execute.ts';
-import { defaultMemoryLimit, planMemory } from './memory.ts';
+import type { EvaluateOptions } from './execute.ts';
+import { defaultMemoryLimit } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
 import { PLAN_FORMAT, type Port, type ServerProgram } from './plan.ts';
-import { loadSeeded, type SealCiphertext, saveCiphertext } from './seal/ciphertext.ts';
-import { SealContext, type SealPlaintext } from './seal/context.ts';
-import { release } from './seal/handles.ts';
-import { EvaluationKeys } from './seal/keys.ts';
-import { type LoadOptions, loadSeal } from './seal/module.ts';
+import type { LoadOptions } from './seal/module.ts';
 import { inputLength, keyLengths } from './sizes.ts';
 
 export { readConstants } from './constants.ts';
+export type { EngineName } from './engine.ts';
 export { RefusedError } from './errors.ts';
 export type { RunOptions } from './pace.ts';
 export type { Progress, ServerProgram } from './plan.ts';
 
 export type ServerOptions = RunOptions &
 	LoadOptions & {
-		/** Bytes that ciphertexts, keys and constants may take; default: what wasm holds, and 80 % of the free memory. */
-		readonly memoryLimit?: number;
+		/** What computes; default: `kernel`. Where that cannot work, `seal` takes its place, and `onNotice` is told. */
+		readonly backend?: EngineName | undefined;
+		/** Threads of an evaluation with `kernel`; default: 1, in the calling thread. */
+		readonly threads?: number | undefined;
+		/** Bytes that ciphertexts, keys and constants may take; default: 80 % of the free memory. With `seal` never more than a wasm memory holds. */
+		readonly memoryLimit?: number | undefined;
+		/** Told in a sentence when something is done in another way than was asked for. */
+		readonly onNotice?: ((text: string) => void) | undefined;
 	};
 
 /** Memory that is free for this process, where the platform tells. */
@@ -30,9 +33,40 @@ const freeMemory = (): number | undefined => {
 	return typeof available === 'number' && available > 0 ? available : undefined;
 };
 
+const makersOf = (program: ServerProgram, constants: Float64Array, { locateFile }: LoadOptions): EngineMakers => ({
+	kernel: async (options) => {
+		const { createKernelEngine } = await import('./backends/kernel/engine.ts');
+		return createKernelEngine(program, constants, options);
+	},
+	seal: async (options) => {
+		const { SealEngine } = await import('./engines/seal.ts');
+		return SealEngine.create(program, constants, { ...options, locateFile });
+	},
+});
+
+/** Far beyond what any evaluation gains from. */
+const MOST_THREADS = 256;
+
+const engineOptions = ({ signal, onProgress, threads = 1, memoryLimit, onNotice }: ServerOptions): EngineOptions => {
+	if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
+		throw new RefusedError(
+			'misuse',
+			`${threads} threads`,
+			`Ask for a whole number of them, from 1 to ${MOST_THREADS}.`,
+		);
+	return {
+		signal,
+		onProgress,
+		threads,
+		memoryLimit: memoryLimit ?? defaultMemoryLimit(freeMemory()),
+		onNotice: onNotice ?? (() => {}),
+	};
+};
+
 /**
  * The computing side of a program; holds nothing that can decrypt. Refuses a program whose predicted memory does not fit
- * (RefusedError 'memory', with the numbers) before anything is loaded; keeps the constants encoded when they fit.
+ * (RefusedError 'memory', with the numbers) before anything is loaded; keeps the constants encoded when they fit. Takes the kernel,
+ * and node-seal where the kernel cannot work.
  */
 export const createServer = async (
 	program: ServerProgram,
@@ -46,49 +80,40 @@ export const createServer = async (
 			'Compile the model again.',
 		);
 	checkAborted(options.signal);
-	const memoryLimit = options.memoryLimit ?? defaultMemoryLimit(freeMemory());
-	planMemory(program, memoryLimit, 1);
-	const module = await loadSeal({ locateFile: options.locateFile });
-	checkAborted(options.signal);
-	const context = new SealContext(module, program.parameters, program.keys);
-	try {
-		return new Server(program, constants, context, memoryLimit);
-	} catch (error) {
-		context.dispose();
-		throw error;
-	}
+	const makers = makersOf(program, constants, options);
+	return new Server(program, await chooseEngine(options.backend ?? 'kernel', makers, engineOptions(options)));
 };
 
 /** Made by `createServer`. Calls wait for each other: one evaluation at a time has the memory that was predicted. */
 export class Server {
 	readonly program: ServerProgram;
-	readonly #context: SealContext;
-	readonly #values: Float64Array;
-	readonly #memoryLimit: number;
-	readonly #keySets = new Map<string, EvaluationKeys>();
-	#constants: Constants<SealPlaintext>;
-	#cached: boolean;
-	/** Were all constants encoded at once? SEAL keeps the memory that they took. */
-	#held = false;
+	readonly #engine: Engine;
+	readonly #keySets = new Set<string>();
 	#last: Promise<unknown> = Promise.resolve();
 
-	constructor(program: ServerProgram, constants: Float64Array, context: SealContext, memoryLimit: number) {
+	constructor(program: ServerProgram, engine: Engine) {
 		this.program = program;
-		this.#context = context;
-		this.#values = constants;
-		this.#memoryLimit = memoryLimit;
-		this.#cached = planMemory(program, memoryLimit, 1).cacheConstants;
-		this.#constants = this.#makeConstants();
+		this.#engine = engine;
+	}
+
+	/** What computes. */
+	get backend(): EngineName {
+		return this.#engine.name;
+	}
+
+	/** Threads of an evaluation. */
+	get threads(): number {
+		return this.#engine.threads;
 	}
 
 	/** The loaded key sets, as `Client.keySet` names them. */
 	get keySets(): readonly string[] {
-		return [...this.#keySets.keys()];
+		return [...this.#keySets];
 	}
 
 	/** Are constants kept encoded between evaluations? */
 	get cachesConstants(): boolean {
-		return this.#cached;
+		return this.#engine.cachesConstants;
 	}
 
 	/**
@@ -107,63 +132,46 @@ export class Server {
 					`the evaluation keys of the key set ${name} are loaded already`,
 					'Drop them with dropKeys first, if whoever sends these may do so.',
 				);
-			const { cacheConstants } = planMemory(this.program, this.#memoryLimit, this.#keySets.size + 1, this.#held);
-			const cachedBefore = this.#cached;
-			this.#cacheConstants(cacheConstants);
-			try {
-				this.#keySets.set(name, await EvaluationKeys.load(this.#context, keys, parts, options));
-			} catch (error) {
-				this.#cacheConstants(cachedBefore);
-				throw error;
-			}
+			await this.#engine.loadKeys(name, parts, options);
+			this.#keySets.add(name);
 			return name;
 		});
 	}
 
-	/** Bytes of the wasm heap that the server took at most until now, where that can be seen. */
+	/** The most bytes of memory that the engine took until now, where that can be seen. */
 	peakBytes(): number | undefined {
-		return this.#context.module.peakBytes();
+		return this.#engine.peakBytes();
 	}
 
 	/** Forgets a key set. */
 	dropKeys(keySet: string): Promise<void> {
-		return this.#exclusive({}, async () => this.#drop(keySet));
+		return this.#exclusive({}, async () => {
+			if (this.#keySets.delete(keySet)) this.#engine.dropKeys(keySet);
+		});
 	}
 
 	/**
 	 * The message with the encrypted outputs for a message with encrypted inputs. Throws RefusedError 'message' for bytes
-	 * that are no inputs of this program, 'keys' when the keys of their key set are not loaded.
+	 * that are no inputs of this program, 'keys' when the keys of their key set are not loaded, 'stopped' when a thread that
+	 * computes was lost (the next evaluation has new ones).
 	 */
 	evaluate(message: Uint8Array, options: EvaluateOptions = {}): Promise<Uint8Array> {
 		return this.#exclusive(options, async () => {
-			const inputs = await this.#readInputs(message);
-			const { program } = this;
-			const backend = new SealBackend(this.#context, this.#keysOf(inputs.keySet));
-			this.#held ||= this.#cached;
-			const parts = partsOf(inputs, program.inputs);
-			const outputs: Uint8Array[][] = program.outputs.map(() => []);
-			await new Executor(program, this.#constants, backend).run(
-				{
-					load: (input, part) => this.#load(parts, input, part),
-					store: (output, part, ciphertext) => {
-						const { level, scale } = at(program.outputs, output);
-						at(outputs, output)[part] = saveCiphertext(this.#context, ciphertext, level, scale);
-					},
-				},
-				options,
-			);
-			const { keySet, samples } = inputs;
-			checkComplete(program.outputs, outputs);
-			return writeMessage({ kind: 'outputs', fingerprint: program.fingerprint, keySet, samples }, outputs.flat());
+			const { fingerprint, inputs, outputs } = this.program;
+			const request = await this.#readInputs(message);
+			const name = this.#known(request.keySet);
+			const parts = await this.#engine.evaluate(name, partsOf(request, inputs), options);
+			checkComplete(outputs, parts);
+			const { keySet, samples } = request;
+			return writeMessage({ kind: 'outputs', fingerprint, keySet, samples }, parts.flat());
 		});
 	}
 
-	/** Releases SEAL's memory once the calls that run have ended; the server is unusable afterwards. */
+	/** Gives all memory and threads back once the calls that run have ended; the server is unusable afterwards. */
 	dispose(): Promise<void> {
 		return this.#exclusive({}, async () => {
-			this.#constants.dispose();
-			for (const keySet of this.keySets) this.#drop(keySet);
-			this.#context.dispose();
+			this.#keySets.clear();
+			await this.#engine.dispose();
 		});
 	}
 
@@ -190,49 +198,18 @@ export class Server {
 		return read;
 	}
 
-	#keysOf(keySet: Uint8Array): EvaluationKeys {
-		const keys = this.#keySets.get(toHex(keySet));
-		if (keys === undefined)
+	/** The name of a key set that is loaded. */
+	#known(keySet: Uint8Array): string {
+		const name = toHex(keySet);
+		if (!this.#keySets.has(name))
 			throw new RefusedError(
 				'keys',
-				`the inputs are encrypted under the key set ${toHex(keySet)}, whose evaluation keys are not loaded`,
+				`the inputs are encrypted under the key set ${name}, whose evaluation keys are not loaded`,
 				'Send the evaluation keys of the same client first.',
 			);
-		return keys;
-	}
-
-	#load(parts: readonly (readonly Uint8Array[])[], input: number, part: number): SealCiphertext {
-		const { name, level, scale } = at(this.program.inputs, input);
-		return loadSeeded(this.#context, at(at(parts, input), part), level, scale, `part ${part} of input '${name}'`);
-	}
-
-	#drop(keySet: string): void {
-		this.#keySets.get(keySet)?.dispose();
-		this.#keySets.delete(keySet);
-	}
-
-	#cacheConstants(cache: boolean): void {
-		if (cache === this.#cached) return;
-		this.#constants.dispose();
-		this.#cached = cache;
-		this.#constants = this.#makeConstants();
-	}
-
-	#makeConstants(): Constants<SealPlaintext> {
-		const encoder = {
-			encode: (values: Float64Array, level: number, scale: number) => this.#context.encode(values, level, scale),
-			encodeNumber: (value: number, level: number, scale: number) => this.#context.encodeNumber(value, level, scale),
-			disposePlain: ({ object }: SealPlaintext) => release(object),
-		};
-		return new Constants(this.program, this.#values, encoder, this.#cached);
+		return name;
 	}
 }
-
-const at = <T>(items: readonly T[], index: number): T => {
-	const item = items[index];
-	if (item === undefined) throw new RefusedError('program', `the plan names a port ${index} that does not exist`);
-	return item;
-};
 
 /** parts[input][part] of a message's flat list. */
 const partsOf = (message: Message, inputs: readonly Port[]): readonly (readonly Uint8Array[])[] => {

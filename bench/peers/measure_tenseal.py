@@ -1,55 +1,59 @@
-"""TenSEAL itself on the network of its tutorial: bytes of the keys and the input as it sends them, and times.
+"""TenSEAL itself on one network: a process that evaluates it whenever it is asked to. Needs tenseal (made with 0.3.18).
 
-    python3 bench/peers/measure_tenseal.py [images]         needs tenseal, onnx and numpy (made with tenseal 0.3.18)
+Reads a line of JSON: the parameters, the input and the layers, with a square after each but the last. Writes a line of
+JSON: versions, and bytes of keys and input as TenSEAL sends them. Then, for each line that it reads, it evaluates once and
+writes a line with the milliseconds and the outputs. The evaluation is that of TenSEAL's tutorial 4.
 
-The parameters and the evaluation are those of tutorial 4, the weights those of models/tenseal-mnist. The last
-layer reads slots that the bias of the one before does not reach, so answers can be wrong; the work is the same.
+A bias is as long as its vector, and the next `mm` reads slots beyond: answers can be wrong, the work is the same.
 """
-import os
+import json
 import sys
 import time
 
-import numpy as np
-import onnx
 import tenseal as ts
-from onnx import numpy_helper
-
-MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "models", "tenseal-mnist")
-SCALE_BITS = 26
 
 
-def evaluate(x, windows, conv, conv_bias, fc1, fc1_bias, fc2, fc2_bias):
-    x = ts.CKKSVector.pack_vectors([x.conv2d_im2col(k, windows) + b for k, b in zip(conv, conv_bias)])
-    x.square_()
-    x = x.mm(fc1) + fc1_bias
-    x.square_()
-    return x.mm(fc2) + fc2_bias
+def layer(x, windows, spec):
+    if "kernels" in spec:
+        return ts.CKKSVector.pack_vectors(
+            [x.conv2d_im2col(k, windows) + b for k, b in zip(spec["kernels"], spec["bias"])])
+    if "dot" in spec:
+        return x.dot(spec["dot"]) + spec["bias"]
+    return x.mm(spec["matrix"]) + spec["bias"]
 
 
-def main(count):
-    tensors = [numpy_helper.to_array(t) for t in onnx.load(os.path.join(MODEL, "model.onnx")).graph.initializer]
-    conv, conv_bias, fc1, fc1_bias, fc2, fc2_bias = tensors
-    weights = [a.tolist() for a in (conv[:, 0], conv_bias, fc1.T, fc1_bias, fc2.T, fc2_bias)]
-    images = np.load(os.path.join(MODEL, "samples", "images.npy"))[:count, 0]
-    labels = np.load(os.path.join(MODEL, "samples", "labels.npy"))[:count]
+def evaluate(x, windows, layers):
+    for k, spec in enumerate(layers):
+        if k > 0:
+            x.square_()
+        x = layer(x, windows, spec)
+    return x
 
-    context = ts.context(ts.SCHEME_TYPE.CKKS, 8192, -1, [31] + 6 * [SCALE_BITS] + [31], n_threads=1)
-    context.global_scale = 2 ** SCALE_BITS
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+
+def main():
+    job = json.loads(sys.stdin.readline())
+    context = ts.context(ts.SCHEME_TYPE.CKKS, job["ringDegree"], -1, job["primes"], n_threads=1)
+    context.global_scale = 2 ** job["scaleBits"]
     context.generate_galois_keys()
-    size = lambda **parts: len(context.serialize(**{**dict.fromkeys(
-        ("save_public_key", "save_secret_key", "save_galois_keys", "save_relin_keys"), False), **parts}))
-    galois, relin, nothing = size(save_galois_keys=True), size(save_relin_keys=True), size()
-    print(f"rotation keys {(galois - nothing) / 1e6:.1f} MB, relinearisation key {(relin - nothing) / 1e6:.1f} MB")
+    nothing = dict.fromkeys(("save_public_key", "save_secret_key", "save_galois_keys", "save_relin_keys"), False)
+    size = lambda **parts: len(context.serialize(**{**nothing, **parts}))
+    keys = size(save_galois_keys=True) + size(save_relin_keys=True) - 2 * size()
+    if "windows" in job:
+        x, windows = ts.im2col_encoding(context, job["input"], *job["windows"])
+    else:
+        x, windows = ts.ckks_vector(context, job["input"]), None
+    sent = x.serialize()
+    answer({"version": ts.__version__, "python": sys.version.split()[0], "keyBytes": keys, "uploadBytes": len(sent)})
+    for _ in sys.stdin:
+        x = ts.ckks_vector_from(context, sent)
+        wall, cpu = time.perf_counter(), time.process_time()
+        y = evaluate(x, windows, job["layers"])
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        answer({"wall": 1000 * wall, "cpu": 1000 * cpu, "outputs": y.decrypt()})
 
-    times, hits = [], 0
-    for image, label in zip(images, labels):
-        x, windows = ts.im2col_encoding(context, image.tolist(), 7, 7, 3)
-        upload = len(x.serialize())
-        start = time.process_time()
-        y = evaluate(x, windows, *weights)
-        times.append(time.process_time() - start)
-        hits += int(np.argmax(y.decrypt()) == label)
-    print(f"upload {upload / 1e6:.2f} MB, evaluation {sorted(times)[len(times) // 2]:.2f} s of one core (native), {hits} of {count} right")
 
-
-main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+main()

@@ -17,7 +17,7 @@ import { costsOf, type PeerCosts, type Recorded, ringDegreeFor } from './recorde
  * those whose windows do not fit the slots, are done here as the matrices they are. Biases are repeated through the slots: TenSEAL itself leaves them out
  * beyond the vector's size, from where `mm` reads them.
  */
-const SCALE_BITS = 26;
+export const SCALE_BITS = 26;
 const END_BITS = 31;
 const RING_DEGREES = [4096, 8192, 16384, 32768];
 
@@ -139,6 +139,8 @@ const stagesOf = ({ layers }: Network): readonly (readonly Linear[])[] => {
 };
 
 type Plan = { readonly stages: readonly (readonly Linear[])[]; readonly matrices: readonly Matrix[] };
+/** The layers, each with a square before it but the first, which may be a convolution. */
+export type TensealWay = Plan & { readonly first: Convolution | undefined };
 
 /** Undefined when a vector does not fit the slots. */
 const record = ({ stages, matrices }: Plan, first: Convolution | undefined, slots: number): Recorded | undefined => {
@@ -165,7 +167,9 @@ const record = ({ stages, matrices }: Plan, first: Convolution | undefined, slot
 };
 
 /** The network by the smallest ring degree that holds it; by `conv2d_im2col` if its windows fit any, else by matrices alone. */
-export const byTenseal = (network: Network): { readonly recorded: Recorded; readonly costs: PeerCosts } => {
+export const byTenseal = (
+	network: Network,
+): { readonly recorded: Recorded; readonly costs: PeerCosts; readonly way: TensealWay } => {
 	const stages = stagesOf(network);
 	const plan: Plan = { stages, matrices: stages.map(matrixOf) };
 	const [layer, ...others] = stages[0] ?? [];
@@ -179,7 +183,8 @@ export const byTenseal = (network: Network): { readonly recorded: Recorded; read
 			const primes = [END_BITS, ...levels, END_BITS];
 			if (ringDegreeFor(primes, ringDegree / 2) !== ringDegree) continue;
 			const rotationKeys = 2 * (Math.log2(ringDegree) - 1);
-			return { recorded, costs: costsOf(recorded, { ringDegree, primes, rotationKeys }) };
+			const costs = costsOf(recorded, { ringDegree, primes, rotationKeys });
+			return { recorded, costs, way: { ...plan, first } };
 		}
 	throw new Error('no ring degree of SEAL holds this network in the way of TenSEAL');
 };

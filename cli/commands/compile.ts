@@ -4,7 +4,7 @@ import { writeBuild } from '../../compiler/codegen/index.ts';
 import { writeFiles } from '../buildDir.ts';
 import { measuredReport } from '../measure.ts';
 import { comparedReport, compileModel, readModel } from '../model.ts';
-import { addCompileOptions, addOutputOptions, type CompileArguments } from '../options.ts';
+import { addCompileOptions, addOutputOptions, addTargetOption, type CompileArguments } from '../options.ts';
 import { formatTime, makeOutput } from '../output.ts';
 import { reportHtml } from '../reportHtml.ts';
 import { reportJson, reportText } from '../summary.ts';
@@ -46,5 +46,5 @@ export const addCompile = (program: Command): void => {
 		.option('-o, --output <dir>', 'where to write them', 'build')
 		.option('--measure', 'also encrypt and evaluate one sample; the report shows what it took')
 		.action(compileTo);
-	addOutputOptions(addCompileOptions(command));
+	addOutputOptions(addTargetOption(addCompileOptions(command)));
 };

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { RefusedError } from '../../runtime/errors.ts';
 import { readArrays } from '../arrays.ts';
 import { compileModel, readModel, readSamples } from '../model.ts';
-import { addOutputOptions, wholeNumber } from '../options.ts';
+import { addEngineOptions, addOutputOptions, type EngineArguments, wholeNumber } from '../options.ts';
 import { formatBytes, formatTime, makeOutput, type OutputOptions, table } from '../output.ts';
 import { packageRoot } from '../package.ts';
 import { drawImage, scoreTable } from '../picture.ts';
@@ -11,7 +11,7 @@ import { openSession } from '../session.ts';
 import { reportJson, summaryRows } from '../summary.ts';
 import { oneByOne } from '../target.ts';
 
-type Arguments = OutputOptions & { readonly sample: number };
+type Arguments = OutputOptions & EngineArguments & { readonly sample: number };
 type Digit = { readonly index: number; readonly pixels: Float64Array; readonly label: number };
 
 const folder = (): string => join(packageRoot(), 'models', 'mnist-cryptonets');
@@ -38,10 +38,14 @@ const demo = async (given: Arguments): Promise<void> => {
 	const digit = readDigit(given.sample);
 	if (!given.json) output.result(undefined, () => `${drawImage(digit.pixels, 28)}\n`);
 	const quiet = { ...output, note: () => {} };
-	const { compiled, compileMs } = compileModel(readModel(join(folder(), 'model.onnx')), {}, quiet);
+	const { compiled, compileMs } = compileModel(
+		readModel(join(folder(), 'model.onnx')),
+		{ backend: given.backend },
+		quiet,
+	);
 	const { program, report } = compiled;
 	const sample = new Map(program.client.inputs.map(({ name }) => [name, digit.pixels] as const));
-	const session = await openSession(program, 'seal', output);
+	const session = await openSession(program, given, output);
 	const [result] = await session.run(oneByOne(new Map([...sample].map(([name, data]) => [name, [data]] as const))));
 	await session.close();
 	const name = program.client.outputs[0]?.name ?? '';
@@ -54,6 +58,8 @@ const demo = async (given: Arguments): Promise<void> => {
 		{
 			...{ sample: digit.index, label: digit.label, digit: largest(scores), clearDigit: largest(clear) },
 			...{ scores: [...scores], clearScores: [...clear] },
+			backend: session.backend,
+			threads: session.threads,
 			...reportJson(report),
 			keys: session.keys,
 			timings,
@@ -92,11 +98,10 @@ const demo = async (given: Arguments): Promise<void> => {
 };
 
 export const addDemo = (program: Command): void => {
-	addOutputOptions(
-		program
-			.command('demo')
-			.description('classify a handwritten digit without decrypting it')
-			.option('--sample <i>', 'which of the 300 test digits', wholeNumber(0), 0)
-			.action(demo),
-	);
+	const command = program
+		.command('demo')
+		.description('classify a handwritten digit without decrypting it')
+		.option('--sample <i>', 'which of the 300 test digits', wholeNumber(0), 0)
+		.action(demo);
+	addOutputOptions(addEngineOptions(command));
 };

@@ -17,7 +17,7 @@ import {
 import { formatNumber, makeOutput, type Output, table } from '../output.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows, timingRows } from '../summary.ts';
-import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
+import { forProgram, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
 	EvaluationArguments & {
@@ -79,7 +79,6 @@ const warningsOf = ({ range, warnings }: Target['report']): readonly string[] =>
 
 const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
-	noteThreads(given.threads, output);
 	let labels: readonly number[] = [];
 	const target = openTarget(path, given, output, (ports) => {
 		const samples = readSamples(given.data, ports);
@@ -90,7 +89,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	const [decider] = program.client.outputs;
 	if (decider === undefined) throw new RefusedError('program', 'the program has no outputs');
 	const samples = oneByOne(target.samples).slice(0, given.limit);
-	const session = await openSession(program, given.backend, output);
+	const session = await openSession(program, given, output);
 	const results = await session.run(forProgram(program, samples));
 	await session.close();
 	const doubtful = results.filter(({ warnings }) => warnings.length > 0);
@@ -106,7 +105,8 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 			output: decider.name,
 			reference: reference?.of ?? null,
 			doubtful: doubtful.length,
-			backend: given.backend,
+			backend: session.backend,
+			threads: session.threads,
 			...reportJson(report),
 			warnings: warningsOf(report),
 			keys: session.keys,

@@ -6,12 +6,12 @@ import { createServer } from '../../runtime/server.ts';
 import { writeArrays } from '../arrays.ts';
 import { readClient, readServer } from '../buildDir.ts';
 import { readSamples } from '../model.ts';
-import { addOutputOptions, repeated, wholeNumber } from '../options.ts';
+import { addEngineOptions, addOutputOptions, addThreads, type EngineArguments, repeated } from '../options.ts';
 import { formatBytes, makeOutput, type Output, type OutputOptions, table } from '../output.ts';
 import { readFile } from '../readFile.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
-import { noteConstants } from '../session.ts';
-import { noteThreads, oneByOne } from '../target.ts';
+import { noteConstants, noticesOf } from '../session.ts';
+import { oneByOne } from '../target.ts';
 
 /** The run between two machines: each step reads and writes files, and only `--secret` files must stay where they are. */
 type KeygenArguments = OutputOptions & { readonly secret: string; readonly public: string };
@@ -19,13 +19,10 @@ type EncryptArguments = OutputOptions & {
 	readonly secret: string;
 	readonly input: readonly string[];
 	readonly output: string;
-};
-type InferArguments = OutputOptions & {
-	readonly public: string;
-	readonly input: string;
-	readonly output: string;
 	readonly threads: number;
 };
+type InferArguments = OutputOptions &
+	EngineArguments & { readonly public: string; readonly input: string; readonly output: string };
 type DecryptArguments = OutputOptions & {
 	readonly secret: string;
 	readonly input: string;
@@ -74,7 +71,7 @@ const encrypt = async (build: string, given: EncryptArguments): Promise<void> =>
 			`there are ${samples.length} samples for ${program.batch} in one ciphertext`,
 			'Encrypt them one after another, or compile with --batch',
 		);
-	const client = await createClient(program, { secretKey: readFile(given.secret) });
+	const client = await createClient(program, { secretKey: readFile(given.secret), threads: given.threads });
 	const message = await client.encryptBatch(samples, { onProgress: output.progress });
 	writeFileSync(given.output, message);
 	client.dispose();
@@ -83,10 +80,10 @@ const encrypt = async (build: string, given: EncryptArguments): Promise<void> =>
 
 const infer = async (build: string, given: InferArguments): Promise<void> => {
 	const output = makeOutput(given);
-	noteThreads(given.threads, output);
 	const { server: program, constants } = readServer(build);
 	const [keys, input] = [readFile(given.public), readFile(given.input)];
-	const server = await createServer(program, constants);
+	const { backend, threads } = given;
+	const server = await createServer(program, constants, { backend, threads, onNotice: noticesOf(output) });
 	await server.loadKeys(keys, { onProgress: output.progress });
 	noteConstants(server, output);
 	const answer = await server.evaluate(input, { onProgress: output.progress });
@@ -119,16 +116,15 @@ export const addFiles = (program: Command): void => {
 		.requiredOption(...secret)
 		.requiredOption(...keys)
 		.action(keygen);
-	command('encrypt', 'client: encrypt an input')
+	addThreads(command('encrypt', 'client: encrypt an input'), 'threads that encrypt hundreds of ciphertexts')
 		.requiredOption(...secret)
 		.requiredOption('--input <file>', 'input, [name=]x.npy or x.npz; repeatable', repeated)
 		.requiredOption('--output <x.bin>', 'where to write the encrypted input')
 		.action(encrypt);
-	command('infer', 'server: evaluate the model on an encrypted input')
+	addEngineOptions(command('infer', 'server: evaluate the model on an encrypted input'))
 		.requiredOption(...keys)
 		.requiredOption('--input <x.bin>', 'the encrypted input')
 		.requiredOption('--output <y.bin>', 'where to write the encrypted output')
-		.option('--threads <k>', 'threads of the evaluation', wholeNumber(1), 1)
 		.action(infer);
 	command('decrypt', 'client: decrypt an output')
 		.requiredOption(...secret)

@@ -5,7 +5,7 @@ import type { Report } from '../../compiler/report.ts';
 import { isFolder, readReport } from '../buildDir.ts';
 import { UsageError } from '../errors.ts';
 import { comparedReport, compileModel, readModel } from '../model.ts';
-import { addCompileOptions, addOutputOptions, type CompileArguments } from '../options.ts';
+import { addCompileOptions, addOutputOptions, addTargetOption, type CompileArguments } from '../options.ts';
 import { makeOutput, type Output } from '../output.ts';
 import { inspectionText } from '../summary.ts';
 import { refuseCompileOptions } from '../target.ts';
@@ -47,7 +47,7 @@ const inspectPasses = (path: string, given: Arguments, output: Output): void => 
 
 /** The report of a build directory. */
 const reportOf = (path: string, given: Arguments): Report => {
-	refuseCompileOptions(path, given);
+	refuseCompileOptions(path, given, given.backend === undefined ? [] : ['--backend']);
 	return readReport(path) as Report;
 };
 
@@ -70,5 +70,5 @@ export const addInspect = (program: Command): void => {
 		.argument('<model.onnx | build dir>')
 		.option('--after <pass>', `the program after this pass, or after each ("${ALL}")`, pass)
 		.action(inspect);
-	addOutputOptions(addCompileOptions(command));
+	addOutputOptions(addTargetOption(addCompileOptions(command)));
 };

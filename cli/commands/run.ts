@@ -15,7 +15,7 @@ import { formatBytes, formatNumber, makeOutput, table } from '../output.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { openSession } from '../session.ts';
 import { reportJson, summaryRows, timingRows } from '../summary.ts';
-import { forProgram, noteThreads, oneByOne, openTarget, type Target } from '../target.ts';
+import { forProgram, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
 	EvaluationArguments & { readonly input: readonly string[]; readonly output?: readonly string[] };
@@ -34,11 +34,10 @@ const errorAgainstModel = ({ clear, samples }: Target, results: readonly Result[
 
 const run = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
-	noteThreads(given.threads, output);
 	checkFolders(given.output ?? []);
 	const target = openTarget(path, given, output, (ports) => readSamples(given.input, ports));
 	const { report, program, compileMs } = target;
-	const session = await openSession(program, given.backend, output);
+	const session = await openSession(program, given, output);
 	const results = await session.run(forProgram(program, oneByOne(target.samples)));
 	const peakBytes = session.peakBytes() ?? null;
 	await session.close();
@@ -51,7 +50,8 @@ const run = async (path: string, given: Arguments): Promise<void> => {
 	output.result(
 		{
 			outputs: outputsJson(arrays, files),
-			backend: given.backend,
+			backend: session.backend,
+			threads: session.threads,
 			...reportJson(report),
 			keys: session.keys,
 			timings,

@@ -1,103 +1,95 @@
 import { InternalError } from '../errors.ts';
-import { type CkksCircuit, type Kind, type Op, readsConstant } from './circuit.ts';
-import { SEAL_COSTS } from './costTable.ts';
+import type { TargetBackend } from '../options.ts';
+import { type CkksCircuit, type Constant, type Kind, readsConstant } from './circuit.ts';
+import { KERNEL_COSTS, SEAL_COSTS } from './costTable.ts';
+import { decomposeMilliseconds, type KernelCosts, kernelTimes } from './kernelCosts.ts';
+import { at } from './milliseconds.ts';
+import { SEAL_MILLISECONDS, type SealCosts, sealTimes } from './sealCosts.ts';
 
-/** Milliseconds of an operation on p primes: c0 + c1 p + c2 p^2. */
-type Polynomial = readonly [c0: number, c1: number, c2: number];
+/** Milliseconds of checking a request and of writing the answer, whatever they hold. */
+export const REQUEST = 1;
 
-/** Measured costs of one backend at one ring degree, on one thread; p is the number of primes of the operand. */
-export type OperationCosts = {
-	readonly rotate: Polynomial;
-	readonly relinearize: Polynomial;
-	readonly multiply: Polynomial;
-	readonly square: Polynomial;
-	readonly multiplyPlain: Polynomial;
-	readonly add: Polynomial;
-	readonly addPlain: Polynomial;
-	readonly rescale: Polynomial;
-	/** By one level. */
-	readonly modSwitch: Polynomial;
-	/** A constant that is one number in all slots; p of the ciphertext it is for. */
-	readonly encodeNumber: Polynomial;
-	/** An input from the bytes that were sent, and an output to bytes. */
-	readonly load: Polynomial;
-	readonly save: Polynomial;
-	readonly decrypt: Polynomial;
-	/** From here on p is the number of all data primes. `encode` is of a vector, for any level. */
-	readonly encode: Polynomial;
-	readonly encrypt: Polynomial;
-	/** Everything that SEAL computes from the parameters, on each side. */
-	readonly setUp: Polynomial;
-	/** One evaluation key for all levels: made by the client, checked and loaded by the server. */
-	readonly makeKey: Polynomial;
-	readonly loadKey: Polynomial;
-};
+/** Costs of node-seal, which clients use with either backend. Throws InternalError for a ring degree that was not measured. */
+export const sealCostsOf = (ringDegree: number): SealCosts => measured(SEAL_COSTS, ringDegree, 'seal');
 
-/** Backends that times are predicted for. Each has a table of its own. */
-type MeasuredBackend = 'seal';
-const COSTS: ReadonlyMap<MeasuredBackend, ReadonlyMap<number, OperationCosts>> = new Map([['seal', SEAL_COSTS]]);
+/** Costs of the kernel. Throws InternalError for a ring degree that was not measured. */
+export const kernelCostsOf = (ringDegree: number): KernelCosts => measured(KERNEL_COSTS, ringDegree, 'kernel');
 
-/** Throws InternalError for a ring degree that was not measured. */
-export const costsOf = (ringDegree: number, backend: MeasuredBackend = 'seal'): OperationCosts => {
-	const costs = COSTS.get(backend)?.get(ringDegree);
+const measured = <T>(table: ReadonlyMap<number, T>, ringDegree: number, backend: TargetBackend): T => {
+	const costs = table.get(ringDegree);
 	if (costs === undefined) throw new InternalError('cost', `no costs of ring degree ${ringDegree} on ${backend}`);
 	return costs;
 };
 
-const at = ([c0, c1, c2]: Polynomial, p: number): number => c0 + c1 * p + c2 * p * p;
-
-/** Milliseconds of an operation whose result has p primes and whose operand has size 2; a combination, for each of its terms. */
-const MILLISECONDS: { readonly [K in Kind]: (costs: OperationCosts, p: number) => number } = {
-	input: ({ load }, p) => at(load, p),
-	rotate: ({ rotate }, p) => at(rotate, p),
-	relinearize: ({ relinearize }, p) => at(relinearize, p),
-	multiply: ({ multiply }, p) => at(multiply, p),
-	multiplyPlain: ({ multiplyPlain }, p) => at(multiplyPlain, p),
-	combine: ({ encodeNumber, multiplyPlain, add }, p) => at(encodeNumber, p) + at(multiplyPlain, p) + at(add, p),
-	addPlain: ({ addPlain }, p) => at(addPlain, p),
-	add: ({ add }, p) => at(add, p),
-	subtract: ({ add }, p) => at(add, p),
-	negate: ({ addPlain }, p) => at(addPlain, p),
-	rescale: ({ rescale }, p) => at(rescale, p + 1),
-	modSwitch: ({ modSwitch }, p) => at(modSwitch, p + 1),
+/** What one backend's times are predicted by. Levels are those of values, `primes` all data primes. */
+type Model = {
+	/** Milliseconds of each operation, without the encoding of constants. */
+	readonly times: (circuit: CkksCircuit) => Float64Array;
+	readonly encode: (ringDegree: number, primes: number, level: number) => number;
+	readonly save: (ringDegree: number, level: number) => number;
+	readonly setUp: (ringDegree: number, primes: number) => number;
+	readonly loadKey: (ringDegree: number, primes: number, level: number) => number;
+	readonly packing: (ringDegree: number, p: number) => PackingCosts;
 };
 
-/**
- * Predicted milliseconds of one operation whose result has `primes` primes, at this ring degree, on one thread. It needs no
- * parameters, so a search over packings can ask it. Throws InternalError for a ring degree that was not measured.
- */
-export const operationMilliseconds = (
-	kind: Kind,
+/** Milliseconds of what the search over packings counts, on p primes. It needs no parameters. */
+export type PackingCosts = {
+	/** Once for each value that is rotated, by however many steps. */
+	readonly decomposition: number;
+	/** Each rotation, beside that. */
+	readonly rotation: number;
+	/** Product with a plaintext. */
+	readonly product: number;
+	/** Product of two ciphertexts, relinearised. */
+	readonly multiply: number;
+};
+
+const MODELS: { readonly [B in TargetBackend]: Model } = {
+	seal: {
+		times: (circuit) => sealTimes(circuit, sealCostsOf(circuit.parameters.ringDegree)),
+		// For any level at the top one, and keys are whole ones.
+		encode: (ringDegree, primes) => at(sealCostsOf(ringDegree).encode, primes),
+		save: (ringDegree, level) => at(sealCostsOf(ringDegree).save, level + 1),
+		setUp: (ringDegree, primes) => at(sealCostsOf(ringDegree).setUp, primes),
+		loadKey: (ringDegree, primes) => at(sealCostsOf(ringDegree).loadKey, primes),
+		packing: (ringDegree, p) => {
+			const ms = (kind: Kind): number => SEAL_MILLISECONDS[kind](sealCostsOf(ringDegree), p);
+			return {
+				decomposition: 0,
+				rotation: ms('rotate'),
+				product: ms('multiplyPlain'),
+				multiply: ms('multiply') + ms('relinearize'),
+			};
+		},
+	},
+	kernel: {
+		times: (circuit) => kernelTimes(circuit, kernelCostsOf(circuit.parameters.ringDegree)),
+		encode: (ringDegree, _, level) => at(kernelCostsOf(ringDegree).encode, level + 1),
+		save: (ringDegree, level) => at(kernelCostsOf(ringDegree).save, level + 1),
+		setUp: (ringDegree, primes) => at(kernelCostsOf(ringDegree).setUp, primes),
+		loadKey: (ringDegree, _, level) => at(kernelCostsOf(ringDegree).loadKey, level + 1),
+		packing: (ringDegree, p) => {
+			const costs = kernelCostsOf(ringDegree);
+			return {
+				decomposition: decomposeMilliseconds(costs, p, true),
+				rotation: at(costs.rotate, p),
+				product: at(costs.plainTerm, p + 1),
+				multiply: at(costs.multiply, p) + at(costs.relinearize, p),
+			};
+		},
+	},
+};
+
+export const packingCostsOf = (ringDegree: number, primes: number, backend: TargetBackend): PackingCosts =>
+	MODELS[backend].packing(ringDegree, primes);
+
+/** Predicted milliseconds of encoding a constant for a level, where there are so many data primes. */
+export const encodeMilliseconds = (
 	ringDegree: number,
 	primes: number,
-	backend: MeasuredBackend = 'seal',
-): number => MILLISECONDS[kind](costsOf(ringDegree, backend), primes);
-
-/** Predicted milliseconds of encoding a constant, at any level, where there are so many data primes. */
-export const encodeMilliseconds = (ringDegree: number, primes: number, backend: MeasuredBackend = 'seal'): number =>
-	at(costsOf(ringDegree, backend).encode, primes);
-
-/** The same of an operation of a circuit: squares cost less, values of three polynomials more, and switches by levels. */
-const millisecondsOf = (circuit: CkksCircuit, op: Op, costs: OperationCosts): number => {
-	const p = op.level + 1;
-	switch (op.kind) {
-		case 'multiply':
-			return at(op.a === op.b ? costs.square : costs.multiply, p);
-		case 'combine':
-			return op.terms.length * MILLISECONDS.combine(costs, p);
-		case 'modSwitch': {
-			const from = circuit.ops[op.a]?.level ?? op.level + 1;
-			let total = 0;
-			for (let level = from; level > op.level; level--) total += at(costs.modSwitch, level + 1);
-			return (total * op.size) / 2;
-		}
-		case 'rotate':
-		case 'relinearize':
-			return MILLISECONDS[op.kind](costs, p);
-		default:
-			return (MILLISECONDS[op.kind](costs, p) * op.size) / 2;
-	}
-};
+	level: number,
+	backend: TargetBackend = 'kernel',
+): number => MODELS[backend].encode(ringDegree, primes, level);
 
 /**
  * Predicted time of each operation of one evaluation on one thread: constants were encoded before and kept, or each is encoded
@@ -106,28 +98,31 @@ const millisecondsOf = (circuit: CkksCircuit, op: Op, costs: OperationCosts): nu
 export const operationTimes = (
 	circuit: CkksCircuit,
 	keepConstants = true,
-	backend: MeasuredBackend = 'seal',
+	backend: TargetBackend = 'kernel',
 ): Float64Array => {
-	const { ops, parameters, slots } = circuit;
-	const costs = costsOf(parameters.ringDegree, backend);
-	const encode = keepConstants || slots === 1 ? 0 : at(costs.encode, parameters.primes.length);
-	return Float64Array.from(ops, (op) => millisecondsOf(circuit, op, costs) + (readsConstant(op) ? encode : 0));
+	const { ops, slots } = circuit;
+	const times = MODELS[backend].times(circuit);
+	if (!keepConstants && slots > 1)
+		ops.forEach((op, id) => {
+			if (readsConstant(op)) times[id] = (times[id] as number) + encodingOf(circuit, op, backend);
+		});
+	return times;
 };
+
+const encodingOf = ({ parameters }: CkksCircuit, { level }: Pick<Constant, 'level'>, backend: TargetBackend): number =>
+	encodeMilliseconds(parameters.ringDegree, parameters.primes.length, level, backend);
 
 /** Predicted time of one evaluation on one thread, from the request to the answer; constants as in `operationTimes`. */
 export const estimateMilliseconds = (
 	circuit: CkksCircuit,
 	keepConstants = true,
-	backend: MeasuredBackend = 'seal',
+	backend: TargetBackend = 'kernel',
 ): number => {
-	const costs = costsOf(circuit.parameters.ringDegree, backend);
+	const { ringDegree } = circuit.parameters;
 	const written = circuit.outputs.flatMap(({ parts }) => parts);
-	const save = written.reduce((total, id) => total + at(costs.save, (circuit.ops[id]?.level ?? 0) + 1), 0);
+	const save = written.reduce((total, id) => total + MODELS[backend].save(ringDegree, circuit.ops[id]?.level ?? 0), 0);
 	return operationTimes(circuit, keepConstants, backend).reduce((total, ms) => total + ms, save + REQUEST);
 };
-
-/** Milliseconds of checking a request and of writing the answer, whatever they hold. */
-const REQUEST = 1;
 
 /** Predicted milliseconds of what surrounds an evaluation. */
 export type Surroundings = {
@@ -141,25 +136,30 @@ export type Surroundings = {
 	readonly decryptMs: number;
 };
 
+/** `keyLevels`: the highest level that each evaluation key serves. `evaluateMs`: of every evaluation after the first. */
 export const estimateSurroundings = (
 	circuit: CkksCircuit,
-	keyCount: number,
+	keyLevels: readonly number[],
+	evaluateMs: number,
 	keepConstants = true,
-	backend: MeasuredBackend = 'seal',
+	backend: TargetBackend = 'kernel',
 ): Surroundings => {
 	const { ops, outputs, parameters, constants } = circuit;
-	const costs = costsOf(parameters.ringDegree, backend);
+	const { ringDegree } = parameters;
+	const client = sealCostsOf(ringDegree);
 	const primes = parameters.primes.length;
-	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
-	const decrypted = outputs.flatMap(({ parts }) => parts.map((id) => at(costs.decrypt, (ops[id]?.level ?? 0) + 1)));
+	const inputs = ops.filter(({ kind }) => kind === 'input').length;
+	const decrypted = outputs.flatMap(({ parts }) => parts.map((id) => at(client.decrypt, (ops[id]?.level ?? 0) + 1)));
 	// Constants of one virtual slot are single numbers, encoded at each use.
-	const kept = circuit.slots === 1 || !keepConstants ? 0 : constants.length;
+	const kept = circuit.slots === 1 || !keepConstants ? [] : constants;
+	const sum = (milliseconds: readonly number[]): number => milliseconds.reduce((total, ms) => total + ms, 0);
 	return {
-		setUpMs: at(costs.setUp, primes),
-		keygenMs: keyCount * at(costs.makeKey, primes),
-		loadKeysMs: keyCount * at(costs.loadKey, primes),
-		encryptMs: count('input') * at(costs.encrypt, primes),
-		firstEvaluateMs: estimateMilliseconds(circuit, keepConstants, backend) + kept * at(costs.encode, primes),
-		decryptMs: decrypted.reduce((total, ms) => total + ms, 0),
+		// The slower side.
+		setUpMs: Math.max(MODELS[backend].setUp(ringDegree, primes), at(client.setUp, primes)),
+		keygenMs: keyLevels.length * at(client.makeKey, primes),
+		loadKeysMs: sum(keyLevels.map((level) => MODELS[backend].loadKey(ringDegree, primes, level))),
+		encryptMs: inputs * at(client.encrypt, primes),
+		firstEvaluateMs: evaluateMs + sum(kept.map((constant) => encodingOf(circuit, constant, backend))),
+		decryptMs: sum(decrypted),
 	};
 };

@@ -1,7 +1,8 @@
-import type { OperationCosts } from './cost.ts';
+import type { KernelCosts } from './kernelCosts.ts';
+import type { SealCosts } from './sealCosts.ts';
 
-/** Written by `npm run calibrate-costs`: by ring degree and operation of the seal backend, c in c0 + c1 p + c2 p^2 milliseconds. */
-export const SEAL_COSTS: ReadonlyMap<number, OperationCosts> = new Map([
+/** Written by `npm run calibrate-costs`: by ring degree and operation, c in c0 + c1 p + c2 p^2 milliseconds. */
+export const SEAL_COSTS: ReadonlyMap<number, SealCosts> = new Map([
 	[
 		4096,
 		{
@@ -92,6 +93,105 @@ export const SEAL_COSTS: ReadonlyMap<number, OperationCosts> = new Map([
 			save: [0.0185, 0.0355, 0.00475],
 			setUp: [558, 0, 52.7],
 			square: [0, 0.947, 0.0124],
+		},
+	],
+]);
+
+export const KERNEL_COSTS: ReadonlyMap<number, KernelCosts> = new Map([
+	[
+		4096,
+		{
+			add: [0.000068, 0.00295, 0.0000045],
+			addPlain: [0.00382, 0.000838, 0.000832],
+			combineTerm: [0, 0.00186, 0.0000189],
+			decompose: [0, 0.0155, 0.0145],
+			encode: [0.00556, 0.0155, 0],
+			encodeNumber: [0.000422, 0.000855, 0.0000355],
+			load: [0.000907, 0.0737, 0],
+			loadKey: [0.00906, 0.261, 0.0281],
+			modDown: [0.0277, 0.0398, 0],
+			modSwitch: [0.00132, 0, 0.000558],
+			multiply: [0.000273, 0.00897, 0],
+			plainTerm: [0, 0.00507, 0.000148],
+			relinearize: [0.0126, 0.0213, 0.0245],
+			rescale: [0.0452, 0, 0.00629],
+			rescaleExtended: [0.0801, 0, 0.00778],
+			rotate: [0.0121, 0.0111, 0.00647],
+			save: [0.000206, 0.00458, 0],
+			setUp: [0.187, 0.0724, 0],
+			square: [0.000283, 0.00642, 0],
+		},
+	],
+	[
+		8192,
+		{
+			add: [0.000869, 0.00479, 0.000183],
+			addPlain: [0.00322, 0.0063, 0],
+			combineTerm: [0, 0.00371, 0.0000471],
+			decompose: [0, 0.0324, 0.0329],
+			encode: [0.0123, 0.0343, 0.0000102],
+			encodeNumber: [0.000267, 0.00199, 0],
+			load: [0.000743, 0.148, 0.0000604],
+			loadKey: [0, 1.06, 0.0614],
+			modDown: [0.0768, 0.0742, 0],
+			modSwitch: [0, 0.00278, 0.000362],
+			multiply: [0.000175, 0.018, 0],
+			plainTerm: [0.00212, 0.00891, 0.00037],
+			relinearize: [0.0172, 0.0488, 0.0514],
+			rescale: [0, 0.0742, 0],
+			rescaleExtended: [0.0748, 0.0804, 0],
+			rotate: [0.0244, 0.0195, 0.0132],
+			save: [0.000319, 0.00901, 0.0000164],
+			setUp: [0.409, 0.0991, 0.0145],
+			square: [0.000165, 0.0129, 0],
+		},
+	],
+	[
+		16384,
+		{
+			add: [0, 0.00975, 0.00175],
+			addPlain: [0, 0.0149, 0.000534],
+			combineTerm: [0.000363, 0.00981, 0.0000922],
+			decompose: [0.0929, 0, 0.0895],
+			encode: [0.0681, 0.066, 0],
+			encodeNumber: [0.000338, 0.00404, 0],
+			load: [0.142, 0.246, 0.00611],
+			loadKey: [0.911, 4.32, 0.348],
+			modDown: [0.159, 0.163, 0],
+			modSwitch: [0, 0.00991, 0.000363],
+			multiply: [0.00637, 0.0282, 0.00216],
+			plainTerm: [0, 0.0193, 0.002],
+			relinearize: [0.104, 0, 0.152],
+			rescale: [0, 0.168, 0],
+			rescaleExtended: [0.571, 0, 0.0156],
+			rotate: [0.113, 0, 0.0376],
+			save: [0.00806, 0.0171, 0],
+			setUp: [1.14, 0.279, 0.0208],
+			square: [0, 0.0258, 0.000525],
+		},
+	],
+	[
+		32768,
+		{
+			add: [0, 0.0215, 0.00278],
+			addPlain: [0, 0.0293, 0.000657],
+			combineTerm: [0, 0.0156, 0],
+			decompose: [0.0262, 0.121, 0.154],
+			encode: [0.0766, 0.15, 0.000705],
+			encodeNumber: [0.000194, 0.00792, 0],
+			load: [0, 0.591, 0.00113],
+			loadKey: [0, 6.84, 0.384],
+			modDown: [0.331, 0.318, 0.00233],
+			modSwitch: [0, 0.0185, 0.000592],
+			multiply: [0, 0.0717, 0.00118],
+			plainTerm: [0, 0.0445, 0.00187],
+			relinearize: [0, 0.274, 0.212],
+			rescale: [0.0611, 0.292, 0.00446],
+			rescaleExtended: [0.354, 0.329, 0.00404],
+			rotate: [0, 0.162, 0.0432],
+			save: [0, 0.0364, 0],
+			setUp: [1.65, 0.894, 0],
+			square: [0, 0.0547, 0],
 		},
 	],
 ]);

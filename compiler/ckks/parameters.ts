@@ -1,4 +1,5 @@
 import type { SecurityBits } from '../../runtime/plan.ts';
+import type { TargetBackend } from '../options.ts';
 import type { Id, SlotCircuit } from '../slots/circuit.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
 import type { CkksCircuit } from './circuit.ts';
@@ -25,6 +26,8 @@ export type Requirements = Reading & {
 	readonly security: SecurityBits;
 	/** Wanted: error <= 2^-precision of the largest output magnitude. */
 	readonly precision: number;
+	/** On which the cheapest is looked for. */
+	readonly backend: TargetBackend;
 	/** A few typical samples, packed, for the noise: each must come out precise enough. */
 	readonly samples: readonly PackedInputs[];
 	/**
@@ -194,7 +197,7 @@ class Prober {
 		this.#requirements = requirements;
 		this.#edges = edgesOf(slots);
 		this.#profile = switchingProfile(requirements.ringDegree, slots.slots);
-		this.search = new Search(slots, this.#edges);
+		this.search = new Search(slots, this.#edges, requirements.backend);
 	}
 
 	/** The mean over all slots that are read: at most what the worst of them has. */

@@ -1,4 +1,5 @@
 import type { SecurityBits } from '../../runtime/plan.ts';
+import type { TargetBackend } from '../options.ts';
 import { remembered } from '../remembered.ts';
 import type { SlotCircuit } from '../slots/circuit.ts';
 import { type Chain, type ChainBits, chainOf, type Demand, demandOf, totalBits } from './chain.ts';
@@ -92,13 +93,15 @@ export class Search {
 	readonly #slots: SlotCircuit;
 	readonly #edges: Edges;
 	readonly #demand: Demand;
+	readonly #backend: TargetBackend;
 	readonly #rotates: boolean;
 	readonly #chains = new Map<string, Chain>();
 	readonly #shapes = new Map<string, Known>();
 	readonly #primes = new Map<number, boolean>();
 	readonly #isPrime: PrimeTest = (n) => remembered(this.#primes, n, () => isPrime(n));
 
-	constructor(slots: SlotCircuit, edges: Edges) {
+	constructor(slots: SlotCircuit, edges: Edges, backend: TargetBackend) {
+		this.#backend = backend;
 		this.#slots = slots;
 		this.#edges = edges;
 		this.#demand = demandOf(slots);
@@ -182,7 +185,7 @@ export class Search {
 		const chain = withFixedPrimes(draft, baseDemand(shape, largest, draft, SPARE_BITS), limit, this.#isPrime);
 		if (chain === undefined) return undefined;
 		const more = moreBases(shape, chain);
-		const milliseconds = remembered(known.milliseconds, more, () => millisecondsOf(shape, more));
+		const milliseconds = remembered(known.milliseconds, more, () => millisecondsOf(shape, more, this.#backend));
 		const legal = smallestConstant(shape, scalesOf(chain)) >= 1;
 		const variance = Math.max(...probes.map((probe) => this.#variance(known, chain, probe)));
 		const bits = legal ? -Math.log2(variance) / 2 : 0;

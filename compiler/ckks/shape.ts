@@ -7,6 +7,7 @@ import {
 } from '../../runtime/noise.ts';
 import type { CkksParameters } from '../../runtime/plan.ts';
 import { InternalError } from '../errors.ts';
+import type { TargetBackend } from '../options.ts';
 import { remembered } from '../remembered.ts';
 import { operandsOf, type SlotCircuit } from '../slots/circuit.ts';
 import type { Chain, Demand } from './chain.ts';
@@ -73,8 +74,12 @@ export const shapeOf = (slots: SlotCircuit, demand: Demand, chain: Chain, rotati
 };
 
 /** Predicted time with that many more base primes than one. */
-export const millisecondsOf = ({ circuit }: Shape, moreBases: number): number =>
-	estimateMilliseconds({ ...circuit, ops: circuit.ops.map((op) => ({ ...op, level: op.level + moreBases })) });
+export const millisecondsOf = ({ circuit }: Shape, moreBases: number, backend: TargetBackend): number =>
+	estimateMilliseconds(
+		{ ...circuit, ops: circuit.ops.map((op) => ({ ...op, level: op.level + moreBases })) },
+		true,
+		backend,
+	);
 
 /** What the errors that a class of operations adds weigh at the outputs, in the three ways of `Gains`. */
 export type ClassGains = {

@@ -8,8 +8,8 @@ import { type Layout, runsOf } from '../packing/layout.ts';
 import type { Lowered } from '../packing/lower.ts';
 import { type CoreKind, type Graph, type Shape, sizeOf } from '../tensor/graph.ts';
 import type { Split } from '../tensor/passes/split.ts';
+import { inputNames } from './fuse.ts';
 import type { Ends } from './program.ts';
-import { inputNames } from './registers.ts';
 
 /** What the client does at both ends: packing, head and ranges before, unpacking, tail and plausibility after. */
 export const endsOf = (

@@ -1,7 +1,14 @@
-import { type CkksParameters, type KeyNeeds, type MemoryNeeds, MOST_MEMORY } from '../../runtime/plan.ts';
-import { type CkksCircuit, type Id, type Op, readsConstant } from '../ckks/circuit.ts';
-import type { Objective } from '../options.ts';
-import { lastUses, operandsOf } from '../slots/circuit.ts';
+import { expanded, type SimpleInstruction } from '../../runtime/expand.ts';
+import {
+	type CkksParameters,
+	type Computation,
+	type KeyNeeds,
+	type MemoryNeeds,
+	registersRead,
+	registersWritten,
+	virtualSlots,
+} from '../../runtime/plan.ts';
+import { lastUses } from '../slots/circuit.ts';
 
 /**
  * How much of the wasm heap the seal backend takes, counted as SEAL 4.1 asks for it. Its pool keeps free blocks in a list for
@@ -10,53 +17,35 @@ import { lastUses, operandsOf } from '../slots/circuit.ts';
  */
 type Blocks = ReadonlyMap<number, number>;
 
-/** What the server needs, and whether that is with constants kept between evaluations. */
-export type MemoryPlan = { readonly keepConstants: boolean; readonly memory: MemoryNeeds };
-
 /**
- * Encoded constants are kept where they fit, since encoding takes time: not where memory is what is to be cheap. Kept or not,
- * constants of one virtual slot are single numbers, which are encoded at each use.
- */
-export const memoryPlanOf = (circuit: CkksCircuit, keys: KeyNeeds, objective: Objective): MemoryPlan => {
-	const kept = memoryOf(circuit, keys, true);
-	return objective !== 'memory' && totalMemory(kept) <= MOST_MEMORY
-		? { keepConstants: true, memory: kept }
-		: { keepConstants: false, memory: memoryOf(circuit, keys, false) };
-};
-
-/**
- * What the server needs to evaluate the circuit with one set of keys. The terms add up to the most it ever takes; with a second
+ * What the seal backend needs, which expands the plan to simple operations, with one set of keys. The terms add up to the most it ever takes; with a second
  * set of keys, or constants that are not kept after all, that term is there twice, or not at all.
  */
-const memoryOf = (circuit: CkksCircuit, keys: KeyNeeds, keepConstants: boolean): MemoryNeeds => {
-	const { ringDegree, primes } = circuit.parameters;
-	const encoded = circuit.slots === 1 || !keepConstants ? [] : circuit.constants;
-	const { ciphertexts, all } = evaluationBlocks(circuit, keepConstants);
+export const sealNeeds = (computation: Computation, keepConstants: boolean): MemoryNeeds => {
+	const { ringDegree, primes } = computation.parameters;
+	const { keys, constants } = expanded(computation);
+	const encoded = virtualSlots(computation) === 1 || !keepConstants ? [] : constants;
+	const { ciphertexts, all } = evaluationBlocks(computation, keepConstants);
 	const working = encoded.length === 0 ? all : most(all, blocksOf(encodingBlocks(primes.length)));
 	const once = contextBlocks(primes.length, keys.steps.length);
 	const loaded = sum(once, keyBlocks(primes.length, keys));
 	const bytes = (...blocks: readonly Blocks[]): number => Math.round(8 * ringDegree * polynomials(sum(...blocks)));
 	const values = bytes(loaded, ciphertexts) - bytes(loaded);
-	const computing = bytes(loaded, working) - bytes(loaded, ciphertexts) + answerBytes(circuit);
+	const computing = bytes(loaded, working) - bytes(loaded, ciphertexts) + answerBytes(computation);
 	// All share one pool, and batches of blocks with it: each term is what it adds to those before it.
 	return {
 		context: MODULE_BYTES + bytes(once),
 		keys: bytes(loaded) - bytes(once) + keyTables(ringDegree, keys),
 		ciphertexts: values,
 		// Evaluations fill the hole that the loading of keys leaves.
-		temporaries: Math.max(computing, keyRecord(circuit.parameters, keys) - values),
+		temporaries: Math.max(computing, keyRecord(computation.parameters, keys) - values),
 		constants: bytes(loaded, working, blocksOf(encoded.map(({ level }) => level + 1))) - bytes(loaded, working),
 	};
 };
 
 /** The largest output as bytes. */
-const answerBytes = ({ ops, outputs, parameters }: CkksCircuit): number => {
-	const levels = outputs.flatMap(({ parts }) => parts.map((id) => ops[id]?.level ?? 0));
-	return 2 * (levels.reduce((a, b) => Math.max(a, b), 0) + 1) * parameters.ringDegree * 8;
-};
-
-export const totalMemory = ({ context, keys, constants, ciphertexts, temporaries }: MemoryNeeds): number =>
-	context + keys + constants + ciphertexts + temporaries;
+const answerBytes = ({ outputs, parameters }: Computation): number =>
+	2 * (outputs.reduce((most, { level }) => Math.max(most, level), 0) + 1) * parameters.ringDegree * 8;
 
 /** Static data and the stack of the module, and all that is too small to be counted. */
 const MODULE_BYTES = 200_000;
@@ -126,13 +115,63 @@ const keyTables = (ringDegree: number, { steps }: KeyNeeds): number => 12 * ring
 /** Encoding holds the values, their complex transform, and the plaintext at the top level, whatever level it is for. */
 const encodingBlocks = (dataPrimes: number): readonly number[] => [0.5, 2, dataPrimes];
 
+/** An operation and what it is done to, values by number; an output has a value too, which takes nothing. */
+type Done = {
+	readonly op: SimpleInstruction['op'];
+	readonly operands: readonly number[];
+	readonly level: number;
+	readonly size: number;
+};
+
+/** What the seal backend does, one operation after another. */
+const doneIn = (computation: Computation): readonly Done[] => {
+	const done: Done[] = [];
+	const held = new Map<number, number>();
+	for (const step of expanded(computation).instructions) {
+		const operands = registersRead(step).map((register) => held.get(register) as number);
+		const first = done[operands[0] ?? -1];
+		for (const register of registersWritten(step)) held.set(register, done.length);
+		done.push({ op: step.op, operands, ...resultOf(step, first, operands, done, computation) });
+	}
+	return done;
+};
+
+const resultOf = (
+	step: SimpleInstruction,
+	first: Done | undefined,
+	operands: readonly number[],
+	done: readonly Done[],
+	{ inputs }: Computation,
+): Pick<Done, 'level' | 'size'> => {
+	const level = first?.level ?? 0;
+	const size = operands.reduce((most, value) => Math.max(most, done[value]?.size ?? 0), 2);
+	switch (step.op) {
+		case 'input':
+			return { level: inputs[step.input]?.level ?? 0, size };
+		case 'output':
+			return { level, size: 0 };
+		case 'multiply':
+			return { level, size: 3 };
+		case 'relinearize':
+			return { level, size: 2 };
+		case 'rescale':
+			return { level: level - 1, size };
+		case 'modSwitch':
+			return { level: step.level, size };
+		default:
+			return { level, size };
+	}
+};
+
 /** The most blocks of every size at once: of ciphertexts, and of ciphertexts and temporaries together. */
 const evaluationBlocks = (
-	{ ops, parameters, slots }: CkksCircuit,
+	computation: Computation,
 	keepConstants: boolean,
 ): { readonly ciphertexts: Blocks; readonly all: Blocks } => {
-	const encodes = slots > 1 && !keepConstants;
-	const last = lastUses(ops.map(operandsOf));
+	const { primes } = computation.parameters;
+	const encodes = virtualSlots(computation) > 1 && !keepConstants;
+	const ops = doneIn(computation);
+	const last = lastUses(ops.map(({ operands }) => operands));
 	const alive = new Map<number, number>();
 	const [ciphertexts, all] = [new Map<number, number>(), new Map<number, number>()];
 	const raise = (peaks: Map<number, number>, size: number, count: number): void => {
@@ -143,37 +182,36 @@ const evaluationBlocks = (
 		alive.set(size, count);
 		return count;
 	};
-	const sizes = ops.map((op) => sizeOf(op, firstOperand(ops, op)));
+	const sizes = ops.map((op) => sizeOf(op, ops[op.operands[0] ?? -1]));
 	ops.forEach((op, id) => {
 		const size = sizes[id] as number;
 		const count = change(size, 1);
 		raise(ciphertexts, size, count);
 		raise(all, size, count);
-		const plaintext = encodes && readsConstant(op) ? [...encodingBlocks(parameters.primes.length), op.level + 1] : [];
-		for (const [temporary, more] of blocksOf([...temporariesOf(op, firstOperand(ops, op)), ...plaintext]))
+		const readsConstant = op.op === 'addPlain' || op.op === 'multiplyPlain';
+		const plaintext = encodes && readsConstant ? [...encodingBlocks(primes.length), op.level + 1] : [];
+		for (const [temporary, more] of blocksOf([...temporariesOf(op, ops[op.operands[0] ?? -1]), ...plaintext]))
 			raise(all, temporary, (alive.get(temporary) ?? 0) + more);
-		for (const read of new Set(operandsOf(op))) if (last[read] === id) change(sizes[read] as number, -1);
+		for (const read of new Set(op.operands)) if (last[read] === id) change(sizes[read] as number, -1);
 		if (last[id] === id) change(size, -1);
 	});
 	return { ciphertexts, all };
 };
 
-const firstOperand = (ops: readonly Op[], op: Op): Op | undefined => ops[(operandsOf(op)[0] as Id | undefined) ?? -1];
-
 /** A result is a copy of its operand that SEAL works on, and keeps the size of that copy when the value becomes smaller. */
-const sizeOf = (op: Op, operand: Op | undefined): number => {
-	const shrinks = op.kind === 'relinearize' || op.kind === 'modSwitch';
+const sizeOf = (op: Done, operand: Done | undefined): number => {
+	const shrinks = op.op === 'relinearize' || op.op === 'modSwitch';
 	const { size, level } = shrinks && operand !== undefined ? operand : op;
 	return size * (level + 1);
 };
 
 /** What an operation holds besides its operands and its result; p primes of its operand. */
-const temporariesOf = (op: Op, operand: Op | undefined): readonly number[] => {
+const temporariesOf = (op: Done, operand: Done | undefined): readonly number[] => {
 	const { level, size } = operand ?? op;
 	const p = level + 1;
 	// The polynomial as coefficients, its products with the key, an accumulator of 128 bits, one digit.
 	const keySwitch = [p, 2 * (p + 1), 4, 1];
-	switch (op.kind) {
+	switch (op.op) {
 		case 'input':
 			return [p];
 		case 'rotate':
@@ -188,11 +226,7 @@ const temporariesOf = (op: Op, operand: Op | undefined): readonly number[] => {
 			return [size * p, 1];
 		case 'modSwitch':
 			return [size * (p - 1)];
-		case 'add':
-		case 'subtract':
-		case 'negate':
-		case 'addPlain':
-		case 'multiplyPlain':
+		default:
 			return [];
 	}
 };

@@ -1,18 +1,22 @@
 import { createHash } from 'node:crypto';
 import {
 	type ClientProgram,
+	type ConstantSpec,
 	type InputPacking,
-	type KeyNeeds,
 	type OutputPacking,
 	PLAN_FORMAT,
 	type Port,
 	type Program,
 	type ServerProgram,
 } from '../../runtime/plan.ts';
-import { type CkksCircuit, type Op, plainOf } from '../ckks/circuit.ts';
-import type { Objective } from '../options.ts';
-import { memoryPlanOf } from './memory.ts';
-import { schedule } from './registers.ts';
+import { type CkksCircuit, type Constant, type Op, plainOf } from '../ckks/circuit.ts';
+import type { Target } from '../options.ts';
+import { budgetOf } from './budget.ts';
+import type { Group } from './combinations.ts';
+import { keyNeeds } from './draft.ts';
+import { sealNeeds } from './memory.ts';
+import { type Scheduled, schedule } from './schedule.ts';
+import type { UsedConstant } from './writer.ts';
 
 /** What the runtime must know of the ends of the circuit, beyond levels and scales. */
 export type Ends = {
@@ -20,13 +24,17 @@ export type Ends = {
 	readonly outputs: readonly Omit<OutputPacking, 'level' | 'scale'>[];
 };
 
+/** The program, and for each of its instructions the operation of the circuit that it is for. */
+export type Generated = { readonly program: Program; readonly sources: Scheduled['sources'] };
+
 /** The finished program: instructions, constants, both halves under one fingerprint. */
-export const programOf = (name: string, circuit: CkksCircuit, ends: Ends, objective: Objective): Program => {
+export const programOf = (name: string, circuit: CkksCircuit, ends: Ends, target: Target): Generated => {
 	const { parameters } = circuit;
 	const batch = parameters.ringDegree / 2 / circuit.slots;
 	const keys = keyNeeds(circuit, batch);
-	const { constants, weightsAt, vectors } = collectConstants(circuit);
-	const scheduled = schedule(circuit, weightsAt);
+	const words = new Words(circuit);
+	const scheduled = schedule(circuit, (group) => words.weights(group));
+	const constants = scheduled.constants.map((used) => words.constant(used));
 	const port = (end: { readonly name: string; readonly parts: readonly unknown[] }, op: Op): Port => ({
 		name: end.name,
 		parts: end.parts.length,
@@ -44,68 +52,69 @@ export const programOf = (name: string, circuit: CkksCircuit, ends: Ends, object
 		inputs: inputs.map(({ end, op }) => ({ ...end, level: op.level, scale: op.scale })),
 		outputs: outputs.map(({ end, op }) => ({ ...end, level: op.level, scale: op.scale })),
 	};
-	const server = {
+	const draft = {
 		...common,
 		inputs: inputs.map(({ end, op }) => port(end, op)),
 		outputs: outputs.map(({ end, op }) => port(end, op)),
 		registers: scheduled.registers,
-		instructions: scheduled.instructions.map((step) =>
-			step.op === 'rotate' ? { ...step, steps: step.steps * batch } : step,
-		),
+		instructions: scheduled.instructions,
 		constants,
-		...memoryPlanOf(circuit, keys, objective),
 	};
+	const { keepConstants } = budgetOf(draft, target);
+	const server = { ...draft, keepConstants, memory: sealNeeds(draft, keepConstants) };
+	const vectors = words.joined();
 	const fingerprint = fingerprintOf(client, server, vectors);
-	return { client: { ...client, fingerprint }, server: { ...server, fingerprint }, constants: vectors };
+	const program = { client: { ...client, fingerprint }, server: { ...server, fingerprint }, constants: vectors };
+	return { program, sources: scheduled.sources };
 };
 
 const inputOp = (circuit: CkksCircuit, name: string): Op =>
 	circuit.ops.find((op) => op.kind === 'input' && op.name === name) as Op;
 
-/** The keys that the circuit uses, each with the highest level it is used at. */
-export const keyNeeds = ({ ops }: Pick<CkksCircuit, 'ops'>, batch: number): KeyNeeds => {
-	const relinearization = ops.reduce((most, op) => (op.kind === 'relinearize' ? Math.max(most, op.level) : most), -1);
-	const levels = new Map<number, number>();
-	for (const op of ops) if (op.kind === 'rotate') levels.set(op.steps, Math.max(levels.get(op.steps) ?? 0, op.level));
-	return {
-		...(relinearization < 0 ? {} : { relinearization }),
-		steps: [...levels].sort(([a], [b]) => a - b).map(([steps, level]) => ({ step: steps * batch, level })),
-	};
-};
+/** The words of the constants: vectors, then the weights of combinations, each distinct one once. */
+class Words {
+	readonly #circuit: CkksCircuit;
+	readonly #places = new Map<string, number>();
+	readonly #kept: Float64Array[] = [];
+	#words = 0;
 
-type Collected = {
-	readonly constants: ServerProgram['constants'];
-	/** The word where the weights of a combination begin. */
-	readonly weightsAt: (weights: Float64Array) => number;
-	readonly vectors: Float64Array;
-};
+	constructor(circuit: CkksCircuit) {
+		this.#circuit = circuit;
+		// In the order of the circuit, in which they lie in memory already.
+		for (const plain of distinctPlains(circuit.constants)) this.#vector(plain);
+	}
 
-/** The constants' vectors, then the weights of combinations, each distinct one stored once, and where each finds its own. */
-const collectConstants = ({ constants, ops, plains, slots }: CkksCircuit): Collected => {
-	const places = new Map<string, number>();
-	const kept: Float64Array[] = [];
-	let words = 0;
-	const place = (key: string, values: () => Float64Array): number => {
-		const known = places.get(key);
+	/** Where a constant has its vector, and how it is encoded. */
+	constant({ constant, extended }: UsedConstant): ConstantSpec {
+		const { plain, level, scale } = this.#circuit.constants[constant] as Constant;
+		return { offset: this.#vector(plain), level, scale, ...(extended ? { extended } : {}) };
+	}
+
+	/** The word where the weights of a group begin: those of its first combination, then those of the next. */
+	weights(group: Group): number {
+		const all = group.flatMap((id) => [...(this.#circuit.ops[id] as Op<'combine'>).weights]);
+		return this.#place(all.join(' '), () => Float64Array.from(all));
+	}
+
+	joined(): Float64Array {
+		return joined(this.#kept, this.#words, this.#circuit.plains);
+	}
+
+	#vector(plain: Constant['plain']): number {
+		return this.#place(`plain ${plain}`, () => plainOf(this.#circuit, { plain }));
+	}
+
+	#place(key: string, values: () => Float64Array): number {
+		const known = this.#places.get(key);
 		if (known !== undefined) return known;
-		const start = words;
+		const start = this.#words;
 		const stored = values();
-		kept.push(stored);
-		words += stored.length;
-		places.set(key, start);
+		this.#kept.push(stored);
+		this.#words += stored.length;
+		this.#places.set(key, start);
 		return start;
-	};
-	const weightsAt = (weights: Float64Array): number => place(weights.join(' '), () => weights);
-	// In the order of the circuit, in which they lie in memory already.
-	for (const plain of distinctPlains(constants)) place(`plain ${plain}`, () => plainOf({ slots, plains }, { plain }));
-	const placed = constants.map((constant) => ({
-		offset: place(`plain ${constant.plain}`, () => plainOf({ slots, plains }, constant)),
-		level: constant.level,
-		scale: constant.scale,
-	}));
-	for (const op of ops) if (op.kind === 'combine') weightsAt(op.weights);
-	return { constants: placed, weightsAt, vectors: joined(kept, words, plains) };
-};
+	}
+}
 
 /** The plains that constants are made of, ascending, the vector of ones last. */
 const distinctPlains = (constants: CkksCircuit['constants']): readonly (number | 'ones')[] => {

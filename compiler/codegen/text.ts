@@ -1,6 +1,8 @@
 import type { Instruction, Program, ServerProgram } from '../../runtime/plan.ts';
 import { type KeySlot, keySlots } from '../../runtime/sizes.ts';
 
+const registers = (list: readonly number[]): string => list.map((register) => `r${register}`).join(', ');
+
 const written = (step: Instruction): string => {
 	switch (step.op) {
 		case 'input':
@@ -12,16 +14,19 @@ const written = (step: Instruction): string => {
 		case 'multiply':
 			return `r${step.to} = ${step.op} r${step.a}, r${step.b}`;
 		case 'addPlain':
-		case 'multiplyPlain':
 			return `r${step.to} = ${step.op} r${step.a}, c${step.constant}`;
 		case 'combine':
-			return `r${step.to} = combine ${step.terms.map((term) => `r${term}`).join(', ')} at ${step.offset}`;
+			return `${registers(step.to)} = combine ${registers(step.terms)} at ${step.offset}`;
+		case 'sumProducts':
+			return `r${step.to} = sumProducts ${step.terms.map((term, k) => `r${term} c${step.constants[k]}`).join(', ')}`;
 		case 'rotate':
-			return `r${step.to} = rotate r${step.a} by ${step.steps}`;
+			return `r${step.to} = rotate r${step.a} digits r${step.digits} by ${step.steps}`;
 		case 'modSwitch':
 			return `r${step.to} = modSwitch r${step.a} to level ${step.level}`;
 		case 'negate':
+		case 'decompose':
 		case 'relinearize':
+		case 'modDown':
 		case 'rescale':
 			return `r${step.to} = ${step.op} r${step.a}`;
 	}
@@ -32,9 +37,9 @@ const keyText = (slot: KeySlot): string =>
 	`${slot.kind === 'rotation' ? `rotation ${slot.steps}` : slot.kind} at ${slot.level}`;
 
 const constantsText = ({ constants, keepConstants }: ServerProgram): string =>
-	keepConstants ? `${constants.length}` : `${constants.length} encoded at each use`;
+	`${constants.length} (${constants.filter(({ extended }) => extended).length} extended)${keepConstants ? '' : ' encoded at each use'}`;
 
-/** One line per instruction: `r3 = rotate r1 by 32`. */
+/** One line per instruction: `r3 = rotate r1 digits r2 by 32`. */
 export const print = ({ server }: Program): string =>
 	`${[
 		`registers ${server.registers}, constants ${constantsText(server)}, batch ${server.batch}`,

@@ -1,5 +1,5 @@
 import { InternalError } from '../errors.ts';
-import type { Objective } from '../options.ts';
+import type { Target } from '../options.ts';
 import { usesOf } from '../tensor/depth.ts';
 import { type CoreKind, type Graph, type Id, type Node, operandsOf } from '../tensor/graph.ts';
 import { Compositions } from './compose.ts';
@@ -27,7 +27,7 @@ type Partial = {
 	readonly choices: Choices;
 	/** Rotation steps so far: each needs one key, whichever layers use it. */
 	readonly steps: ReadonlySet<number>;
-	/** Products on the longest path to each node. */
+	/** Products on the longest path to each node; to the operands of one that its reader computes. */
 	readonly depths: ReadonlyMap<Id, number>;
 	/** The largest of them. */
 	readonly depth: number;
@@ -39,8 +39,8 @@ type Partial = {
  * one kept for each combination of layouts that later nodes can still see. Done twice, because what a level costs is known only
  * when the rest is. Deterministic.
  */
-export const choosePacking = (search: Search, ringDegree: number, objective: Objective): Packing => {
-	const prices = pricesOf(search.graph, ringDegree, objective);
+export const choosePacking = (search: Search, ringDegree: number, target: Target): Packing => {
+	const prices = pricesOf(search.graph, ringDegree, target);
 	const first = beamSearch(search, prices, 0);
 	const best = beamSearch(search, prices, levelPrice(search.graph, first.cost));
 	const choices = search.graph.nodes.map((_, id) => best.choices.get(id) as Choice);
@@ -106,7 +106,8 @@ const extend = (
 		for (const { counts } of mapsIn(made)) for (const step of counts.steps) steps.add(step);
 	const shown =
 		graph.outputs.some((output) => output.id === id) && choice?.layout !== undefined && hasUnknown(choice.layout);
-	const before = readsOf(graph, id, choices).reduce((d, x) => Math.max(d, partial.depths.get(x) ?? 0), 0);
+	const reads = operandsOf(graph.nodes[id] as Node<CoreKind>);
+	const before = reads.reduce((d, x) => Math.max(d, partial.depths.get(x) ?? 0), 0);
 	const own = before + proposal.levels + (shown ? 1 : 0);
 	const depth = Math.max(partial.depth, own);
 	const masks = shown ? prices.mask * choice.layout.parts.length : 0;
@@ -114,13 +115,6 @@ const extend = (
 	const levels = (depth - partial.depth) * level;
 	const depths = new Map(partial.depths).set(id, own);
 	return { choices, steps, depths, depth, cost: partial.cost + proposal.cost + masks + keys + levels };
-};
-
-/** The values that node `id` is computed from: those of a composed operand in its place. */
-const readsOf = (graph: Graph<CoreKind>, id: Id, choices: Choices): readonly Id[] => {
-	const choice = choices.get(id);
-	if (choice?.kind === 'map' || choice?.kind === 'sum') return choice.affine.terms.map(({ x }) => x);
-	return operandsOf(graph.nodes[id] as Node<CoreKind>);
 };
 
 /** The cheapest partial packing for each combination of live layouts, the BEAM cheapest of those. */

@@ -1,15 +1,6 @@
 import { levelsOf, usesOf } from '../tensor/depth.ts';
-import {
-	affine,
-	after,
-	type CoreKind,
-	type Graph,
-	type Id,
-	type Node,
-	operandsOf,
-	type Term,
-} from '../tensor/graph.ts';
-import type { SparseMatrix } from '../tensor/sparse.ts';
+import { type CoreKind, composed, type Graph, type Id, type Node, operandsOf, type Term } from '../tensor/graph.ts';
+import { productsIn } from '../tensor/sparse.ts';
 
 /** y = sum of terms + bias: an affine node, or several composed. */
 export type Affine = { readonly terms: readonly Term[]; readonly bias: Float64Array };
@@ -58,11 +49,13 @@ export class Compositions {
 	/** Node `id` with those of its operands that are composed. */
 	of(id: Id, isComposed: (x: Id) => boolean): Affine {
 		const node = this.#graph.nodes[id] as Node<'affine'>;
-		const composed = node.terms.map(({ x }) => x).filter(isComposed);
-		const name = `${id}(${composed.join(' ')})`;
+		const operands = node.terms.map(({ x }) => x).filter(isComposed);
+		const name = `${id}(${operands.join(' ')})`;
 		const known = this.#known.get(name);
 		if (known !== undefined) return known;
-		const made = composed.length === 0 ? node : this.#compose(node, new Set(composed));
+		const innerOf = ({ x }: Term): Affine | undefined =>
+			isComposed(x) ? (this.#graph.nodes[x] as Node<'affine'>) : undefined;
+		const made = operands.length === 0 ? node : composed(node, innerOf);
 		this.#known.set(name, made);
 		this.#names.set(made, name);
 		return made;
@@ -73,19 +66,6 @@ export class Compositions {
 		return this.#names.get(map) ?? '';
 	}
 
-	#compose(node: Node<'affine'>, composed: ReadonlySet<Id>): Affine {
-		const bias = Float64Array.from(node.bias);
-		const terms = node.terms.flatMap((term) => {
-			if (!composed.has(term.x)) return [term];
-			const inner = after(term.matrix, this.#graph.nodes[term.x] as Node<'affine'>);
-			inner.bias.forEach((b, i) => {
-				bias[i] = (bias[i] as number) + b;
-			});
-			return inner.terms;
-		});
-		return affine(terms, bias, node.shape, node.origin);
-	}
-
 	#isWorthTrying(id: Id): boolean {
 		const node = this.#graph.nodes[id];
 		const reader = this.#reader[id];
@@ -93,7 +73,7 @@ export class Compositions {
 		if (node?.kind !== 'affine' || outer?.kind !== 'affine' || levelsOf(node) === 0) return false;
 		if (this.#graph.outputs.some((output) => output.id === id)) return false;
 		const matrix = outer.terms.find(({ x }) => x === id)?.matrix;
-		if (matrix === undefined || node.terms.reduce((n, term) => n + workOf(matrix, term.matrix), 0) > MOST_WORK)
+		if (matrix === undefined || node.terms.reduce((n, term) => n + productsIn(matrix, term.matrix), 0) > MOST_WORK)
 			return false;
 		const before = entries(node) + entries(outer);
 		return entries(this.of(reader as Id, (x) => x === id)) <= MOST_GROWTH * before;
@@ -101,10 +81,3 @@ export class Compositions {
 }
 
 const entries = ({ terms }: Affine): number => terms.reduce((n, { matrix }) => n + matrix.values.length, 0);
-
-/** Multiplications in a b. */
-const workOf = (a: SparseMatrix, b: SparseMatrix): number => {
-	let work = 0;
-	for (const j of a.columnOf) work += (b.rowStart[j + 1] as number) - (b.rowStart[j] as number);
-	return work;
-};

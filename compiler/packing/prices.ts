@@ -1,10 +1,12 @@
-import { encodeMilliseconds, operationMilliseconds } from '../ckks/cost.ts';
-import type { Objective } from '../options.ts';
+import { encodeMilliseconds, packingCostsOf } from '../ckks/cost.ts';
+import type { Objective, Target, TargetBackend } from '../options.ts';
 import { depthOf, depths, levelsOf } from '../tensor/depth.ts';
 import type { CoreKind, Graph } from '../tensor/graph.ts';
 
 /** Prices in milliseconds of predicted time, or what counts as much, at the level where a node is computed. */
 export type Prices = {
+	/** Once for each value that is rotated, by however many steps. */
+	readonly decomposition: number;
 	readonly rotation: number;
 	/** Product with a plaintext, its encoding included where constants are not kept. */
 	readonly product: number;
@@ -21,12 +23,21 @@ export type Prices = {
 /** Milliseconds that a megabyte is worth: sent by the client with each request, sent once as keys, held by the server. */
 type Weights = { readonly upload: number; readonly keys: number; readonly memory: number };
 
-const WEIGHTS: { readonly [O in Objective]: Weights } = {
-	latency: { upload: 40, keys: 1, memory: 0 },
-	throughput: { upload: 5, keys: 0.1, memory: 0 },
-	upload: { upload: 4000, keys: 2, memory: 0 },
-	keys: { upload: 40, keys: 100, memory: 0 },
-	memory: { upload: 40, keys: 1, memory: 30 },
+const WEIGHTS: { readonly [B in TargetBackend]: { readonly [O in Objective]: Weights } } = {
+	seal: {
+		latency: { upload: 40, keys: 1, memory: 0 },
+		throughput: { upload: 5, keys: 0.1, memory: 0 },
+		upload: { upload: 4000, keys: 2, memory: 0 },
+		keys: { upload: 40, keys: 100, memory: 0 },
+		memory: { upload: 40, keys: 1, memory: 30 },
+	},
+	kernel: {
+		latency: { upload: 10, keys: 0.5, memory: 0 },
+		throughput: { upload: 1, keys: 0.05, memory: 0 },
+		upload: { upload: 1000, keys: 0.5, memory: 0 },
+		keys: { upload: 10, keys: 20, memory: 0 },
+		memory: { upload: 10, keys: 0.5, memory: 6 },
+	},
 };
 
 const MEGABYTE = 2 ** 20;
@@ -37,27 +48,30 @@ const PRIMES_PER_LEVEL = 0.75;
 const keepsConstants = ({ memory }: Weights): boolean => memory === 0;
 
 /** The prices of every node. Levels are those of the graph, and primes are counted from them: parameters are not known yet. */
-export const pricesOf = (graph: Graph<CoreKind>, ringDegree: number, objective: Objective): readonly Prices[] => {
+export const pricesOf = (
+	graph: Graph<CoreKind>,
+	ringDegree: number,
+	{ objective, backend }: Target,
+): readonly Prices[] => {
 	const after = depths(graph.nodes);
 	const depth = depthOf(graph);
-	const weights = WEIGHTS[objective];
+	const weights = WEIGHTS[backend][objective];
 	const primesAt = (level: number): number => 1 + Math.max(1, Math.round(PRIMES_PER_LEVEL * level));
 	const top = primesAt(depth);
 	const polynomial = (ringDegree * 8) / MEGABYTE;
-	const milliseconds = (kind: 'rotate' | 'multiplyPlain' | 'multiply' | 'relinearize', primes: number): number =>
-		operationMilliseconds(kind, ringDegree, primes);
-	const encode = keepsConstants(weights) ? 0 : encodeMilliseconds(ringDegree, top);
-	const keyMemory = 2 * top * (top + 1) * polynomial * weights.memory;
 	return graph.nodes.map((node, id) => {
 		const primes = primesAt(depth - (after[id] as number) + levelsOf(node));
-		const product = milliseconds('multiplyPlain', primes) + encode;
+		const costs = packingCostsOf(ringDegree, primes, backend);
+		const encode = keepsConstants(weights) ? 0 : encodeMilliseconds(ringDegree, top, primes - 1, backend);
+		const product = costs.product + encode;
+		// SEAL holds whole keys, whatever levels they serve.
+		const held = backend === 'seal' ? top : primes;
 		return {
-			rotation: milliseconds('rotate', primes),
+			...costs,
 			product,
-			multiply: milliseconds('multiply', primes) + milliseconds('relinearize', primes),
 			// Half of a fresh ciphertext, and of a key, is a seed. Inputs are loaded one by one: they take no memory to speak of.
 			upload: top * polynomial * weights.upload,
-			step: primes * (primes + 1) * polynomial * weights.keys + keyMemory,
+			step: (primes * (primes + 1) * weights.keys + 2 * held * (held + 1) * weights.memory) * polynomial,
 			mask: product,
 		};
 	});

@@ -6,7 +6,7 @@ import type { Affine, Compositions } from './compose.ts';
 import { into } from './families/inPlace.ts';
 import { coverOf, type Placement } from './kernels/diagonals.ts';
 import { gathersOf } from './kernels/gather.ts';
-import { type MapOutput, type PackedMap, packedMap } from './kernels/map.ts';
+import { type MapOutput, type PackedMap, packedMaps } from './kernels/map.ts';
 import { sourcesOf } from './kernels/sources.ts';
 import { inChannelBlocks, type Layout, replicated } from './layout.ts';
 import { placementsOf } from './placements.ts';
@@ -43,7 +43,7 @@ export type Search = {
 	readonly compositions: Compositions;
 	/** Maps that were worked out before, by what they depend on. */
 	readonly maps: Map<string, readonly PackedMap[]>;
-	readonly gathers: Map<string, readonly { readonly layout: Layout; readonly map: PackedMap }[]>;
+	readonly gathers: Map<string, readonly { readonly layout: Layout; readonly maps: readonly PackedMap[] }[]>;
 };
 
 /** All ways to compute node `id`, given the choices for the nodes before; none when nothing serves its operands' layouts. */
@@ -86,7 +86,7 @@ export const mapsIn = (choice: Choice): readonly PackedMap[] => {
 };
 
 const costOf = ({ counts }: PackedMap, prices: Prices): number =>
-	counts.rotations * prices.rotation + counts.products * prices.product;
+	counts.decompositions * prices.decomposition + counts.rotations * prices.rotation + counts.products * prices.product;
 
 const levelsIn = (map: PackedMap | undefined): number => (map === undefined || map.summed ? 0 : 1);
 
@@ -135,18 +135,30 @@ const gatherProposals = (
 	const gathers = remembered(search.gathers, `${id} ${search.compositions.nameOf(affine)}`, () =>
 		gathersOf(term.matrix, search.slots, shape).map(({ layout, outputs }) => ({
 			layout,
-			map: packedMap(search.slots, outputs),
+			maps: packedMaps(search.slots, outputs),
 		})),
 	);
-	return gathers.map(({ layout, map }) => ({
-		choices: [
-			[term.x, { kind: 'input', layout }],
-			[id, { kind: 'map', affine, map, layout: map.layout }],
-		],
-		cost: costOf(map, prices) + layout.parts.length * prices.upload,
-		levels: 1,
-	}));
+	return gathers.flatMap(({ layout, maps }) =>
+		cheapestWays(maps, prices).map((map) => ({
+			choices: [
+				[term.x, { kind: 'input', layout }],
+				[id, { kind: 'map', affine, map, layout: map.layout }],
+			],
+			cost: costOf(map, prices) + layout.parts.length * prices.upload,
+			levels: 1,
+		})),
+	);
 };
+
+/** Ways of computing one map that are tried, of those that differ only in rotations and keys. */
+const MOST_WAYS = 4;
+
+/** Of the ways of each map the cheapest, keys included that other layers may turn out to use as well. */
+const cheapestWays = (maps: readonly PackedMap[], prices: Prices): readonly PackedMap[] =>
+	[...Map.groupBy(maps, ({ outputs }) => outputs).values()].flatMap((ways) => {
+		const price = (map: PackedMap): number => costOf(map, prices) + map.counts.steps.size * prices.step;
+		return ways.toSorted((a, b) => price(a) - price(b)).slice(0, MOST_WAYS);
+	});
 
 /** Through any layout of the operands: where one of them is an open input with channels, two layouts are tried. */
 const affineProposals = (here: Here, affine: Affine, shape: Shape, id: Id): readonly Proposal[] => {
@@ -176,7 +188,7 @@ const proposalsThrough = (here: Here, affine: Affine, shape: Shape, id: Id, plai
 		const found = through(false);
 		return found.length > 0 ? found : through(true);
 	});
-	return maps.map((map) => ({
+	return cheapestWays(maps, prices).map((map) => ({
 		choices: [...before, [id, { kind: 'map', affine, map, layout: map.layout }] as const],
 		cost: upload + costOf(map, prices),
 		levels: levelsIn(map),
@@ -210,7 +222,7 @@ const mapsThrough = (
 			if (cover === undefined) return [];
 			outputs.push({ cover, placement });
 		}
-		return [packedMap(slots, outputs)];
+		return packedMaps(slots, outputs);
 	});
 };
 
@@ -228,7 +240,7 @@ const multiplyProposals = (here: Here, node: Node<'multiply'>, id: Id): readonly
 	const repacks = remembered(search.maps, `${size} ${b.layout.key} into ${a.layout.key}`, () =>
 		mapsThrough([identity(size)], [b.layout], [into(a.layout, b.layout)], search.slots),
 	);
-	return repacks.map((repack) => ({
+	return cheapestWays(repacks, prices).map((repack) => ({
 		choices: [...before, [id, { kind: 'multiply', repack, layout: a.layout }] as const],
 		cost: cost + costOf(repack, prices),
 		levels: 1 + levelsIn(repack),

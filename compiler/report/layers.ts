@@ -3,6 +3,7 @@ import { operationTimes } from '../ckks/cost.ts';
 import { deviations, visitNoise } from '../ckks/noise.ts';
 import { InternalError } from '../errors.ts';
 import { largest } from '../numeric/vectors.ts';
+import type { TargetBackend } from '../options.ts';
 import type { Considered } from '../packing/considered.ts';
 import { describe, type Layout } from '../packing/layout.ts';
 import type { Stages } from '../pipeline.ts';
@@ -65,11 +66,11 @@ type Layer = Pick<LayerReport, 'origin' | 'composed' | 'kind' | 'shape' | 'outpu
 };
 
 /** Layers in the order of their results; what one node became (several affine maps of a polynomial, say) is one layer. */
-export const layersOf = (stages: Stages): readonly LayerReport[] => {
+export const layersOf = (stages: Stages, backend: TargetBackend): readonly LayerReport[] => {
 	const { circuit, samples } = stages.solution;
 	const precisions = precisionsOf(circuit, samples[0] ?? new Map());
 	const read = readElsewhere(circuit);
-	const times = operationTimes(circuit, stages.program.server.keepConstants);
+	const times = operationTimes(circuit, stages.program.server.keepConstants, backend);
 	const reports: LayerReport[] = [];
 	for (const { layout, ops, ...layer } of collected(stages)) {
 		const count = (kind: Kind): number => ops.filter((id) => circuit.ops[id]?.kind === kind).length;

@@ -126,11 +126,22 @@ export const affine = (terms: readonly Term[], bias: Float64Array, shape: Shape,
 	return { kind: 'affine', terms: [...byOperand].map(([x, matrix]) => ({ x, matrix })), bias, shape, origin };
 };
 
-/** M after (terms, bias): the affine map x -> M (sum of terms + bias) + shift. */
-export const after = (
-	matrix: SparseMatrix,
-	inner: Pick<Node<'affine'>, 'terms' | 'bias'>,
-): Pick<Node<'affine'>, 'terms' | 'bias'> => ({
-	terms: inner.terms.map(({ x, matrix: m }) => ({ x, matrix: compose(matrix, m) })),
-	bias: apply(matrix, inner.bias),
-});
+/**
+ * The node with affine maps in the place of operands: M x + b of x = (sum of A y) + c is (sum of M A y) + (M c + b).
+ * `innerOf` gives the map that computes a term's operand, or undefined where the term stays.
+ */
+export const composed = (
+	node: Node<'affine'>,
+	innerOf: (term: Term) => Pick<Node<'affine'>, 'terms' | 'bias'> | undefined,
+): Node<'affine'> => {
+	const bias = Float64Array.from(node.bias);
+	const terms = node.terms.flatMap((term) => {
+		const inner = innerOf(term);
+		if (inner === undefined) return [term];
+		apply(term.matrix, inner.bias).forEach((b, i) => {
+			bias[i] = (bias[i] as number) + b;
+		});
+		return inner.terms.map(({ x, matrix }) => ({ x, matrix: compose(term.matrix, matrix) }));
+	});
+	return affine(terms, bias, node.shape, node.origin);
+};

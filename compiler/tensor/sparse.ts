@@ -200,6 +200,13 @@ function* entriesOf(matrix: SparseMatrix, i: number): Generator<readonly [number
 		yield [matrix.columnOf[k] as number, matrix.values[k] as number];
 }
 
+/** Multiplications that the product a b takes: never fewer than it has entries. Cost: one step for each entry of a. */
+export const productsIn = (a: SparseMatrix, b: SparseMatrix): number => {
+	let count = 0;
+	for (const j of a.columnOf) count += (b.rowStart[j + 1] as number) - (b.rowStart[j] as number);
+	return count;
+};
+
 /** Number of entries that are not zero. */
 export const nonZeros = (matrix: SparseMatrix): number => matrix.values.length;
 

@@ -1,7 +1,8 @@
 """What the MNIST networks with square activations share: data, training, scaling and export.
 
 A network is a list of stages with squares between them; each stage ends with its only
-convolution or linear layer. See ../tenseal-mnist/train/train.py for how it is used:
+convolution or linear layer. See ../tenseal-mnist/train/train.py for how it is used (of
+../mnist-cryptonets/train/train.py, only `load` and `augment` are here):
 
     python3 train.py DATA_DIR OUT_DIR [--epochs N] [--holdout]
 
@@ -118,7 +119,11 @@ def load(directory, name):
 
 
 def augment(x):
-    """A random rotation, scale, shear and shift for half of the images; the others stay sharp."""
+    """A random rotation, scale, shear and shift for half of the images.
+
+    The other half stays as it is: resampling blurs, and a network that only
+    sees blurred strokes does worse on sharp ones.
+    """
     n = len(x) // 2
     u = lambda a: (torch.rand(n) * 2 - 1) * a
     angle, scale, shear = u(math.radians(12)), 1 + u(0.1), u(0.15)

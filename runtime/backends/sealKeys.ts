@@ -1,9 +1,10 @@
-import type { Decryptor, Encryptor, KeyGenerator, SecretKey } from 'node-seal';
+import type { Decryptor, Encryptor, KeyGenerator, Plaintext, SecretKey } from 'node-seal';
 import { checkPlaintext, packSeeded } from '../codec.ts';
+import type { PlaintextEncoder } from '../encryption/encoder.ts';
 import { packKey } from '../keyCodec.ts';
 import { plainBytes, type SealCiphertext } from '../seal/ciphertext.ts';
 import type { SealContext } from '../seal/context.ts';
-import { Handles, using } from '../seal/handles.ts';
+import { filled, Handles, using } from '../seal/handles.ts';
 import type { KeySlot } from '../sizes.ts';
 
 /**
@@ -18,10 +19,15 @@ export class SealKeyOwner {
 	readonly #secret: SecretKey;
 	readonly #encryptor: Encryptor;
 	readonly #decryptor: Decryptor;
+	readonly #encoder: PlaintextEncoder | undefined;
 
-	/** Makes a secret key, or checks and takes the exported one. Throws RefusedError 'message' when that is broken. */
-	constructor(context: SealContext, exported?: Uint8Array) {
+	/**
+	 * Makes a secret key, or checks and takes the exported one. Throws RefusedError 'message' when that is broken. Without an
+	 * `encoder`, SEAL encodes what is encrypted.
+	 */
+	constructor(context: SealContext, exported?: Uint8Array, encoder?: PlaintextEncoder) {
 		this.#context = context;
+		this.#encoder = encoder;
 		const { module } = context;
 		const { seal } = module;
 		try {
@@ -52,7 +58,7 @@ export class SealKeyOwner {
 	/** The seeded bytes of n real slots, encrypted; finite values only. */
 	encrypt(values: Float64Array, level: number, scale: number): Uint8Array {
 		const { module } = this.#context;
-		const record = using(this.#context.encode(values, level, scale).object, (plain) =>
+		const record = using(this.#encode(values, level, scale), (plain) =>
 			module.call('encrypt', () =>
 				using(this.#encryptor.encryptSymmetricSerializable(plain), (ciphertext) =>
 					ciphertext.saveToArray(module.seal.ComprModeType.none),
@@ -95,6 +101,16 @@ export class SealKeyOwner {
 
 	dispose(): void {
 		this.#handles.release();
+	}
+
+	#encode(values: Float64Array, level: number, scale: number): Plaintext {
+		const { module, rules, context } = this.#context;
+		if (this.#encoder === undefined) return this.#context.encode(values, level, scale).object;
+		rules.encode(values, level, scale);
+		const bytes = this.#encoder.bytesOf(values, this.#context.level(level).layout, scale);
+		return filled(new module.seal.Plaintext(), (plain) =>
+			module.call('load a plaintext', () => plain.loadFromArray(context, bytes)),
+		);
 	}
 
 	#make<H extends { delete(): void }>(what: string, create: () => H): H {

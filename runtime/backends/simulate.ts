@@ -8,8 +8,7 @@ import {
 	secretNorm,
 	slotExponents,
 } from '../noise.ts';
-import type { CkksParameters, KeyNeeds } from '../plan.ts';
-import { normalizeSteps } from '../rules.ts';
+import { type CkksParameters, type KeyNeeds, normalizeSteps } from '../plan.ts';
 import { ClearBackend, type ClearCiphertext, type ClearPlaintext } from './clear.ts';
 import { Random } from './random.ts';
 

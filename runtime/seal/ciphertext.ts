@@ -1,7 +1,8 @@
 import type { Ciphertext } from 'node-seal';
 import { packCiphertext, unpackCiphertext, unpackSeeded } from '../codec.ts';
 import { RefusedError } from '../errors.ts';
-import { type Shape, scalesAgree } from '../rules.ts';
+import type { Shape } from '../rules.ts';
+import { scalesAgree } from '../values.ts';
 import type { SealContext } from './context.ts';
 import { filled } from './handles.ts';
 

@@ -1,6 +1,6 @@
 import type { GaloisKeys, RelinKeys } from 'node-seal';
 import { RefusedError } from '../errors.ts';
-import { unpackKey } from '../keyCodec.ts';
+import { nameOfKey, unpackKey } from '../keyCodec.ts';
 import { Pacer, type RunOptions } from '../pace.ts';
 import type { KeyNeeds } from '../plan.ts';
 import { type KeySlot, keySlots } from '../sizes.ts';
@@ -54,7 +54,7 @@ export class EvaluationKeys {
 
 	#load(context: SealContext, slot: KeySlot, bytes: Uint8Array): void {
 		const { seal } = context.module;
-		const what = slot.kind === 'rotation' ? `the key of rotation ${slot.steps}` : 'the relinearization key';
+		const what = nameOfKey(slot);
 		const record = unpackKey(bytes, context.parameters, context.keyLevel, slot, what);
 		const load = (keys: RelinKeys | GaloisKeys): void =>
 			context.module.call(`load ${what}`, () => keys.loadFromArray(context.context, record), 'message');

@@ -7,7 +7,7 @@ import { evaluateAll } from '../../compiler/ckks/evaluate.ts';
 import { lower } from '../../compiler/ckks/lower.ts';
 import { narrowed } from '../../compiler/ckks/order.ts';
 import { verify } from '../../compiler/ckks/verify.ts';
-import { schedule } from '../../compiler/codegen/registers.ts';
+import { schedule } from '../../compiler/codegen/schedule.ts';
 import { SlotBuilder, type SlotCircuit } from '../../compiler/slots/circuit.ts';
 import { plain, randomCircuit, sampleFor } from './support.ts';
 

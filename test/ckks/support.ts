@@ -51,6 +51,7 @@ export const requirementsFor = (
 	const everywhere = Int32Array.from({ length: circuit.slots }, (_, t) => t);
 	return {
 		...wanted,
+		backend: 'kernel',
 		samples,
 		read: new Map(circuit.outputs.map(({ name, parts }) => [name, parts.map(() => everywhere)])),
 		outputMagnitudes: outputMagnitudesOf(circuit, samples),

@@ -34,7 +34,7 @@ const server: ServerProgram = {
 	registers: 1,
 	instructions: [
 		{ op: 'input', to: 0, input: 0, part: 0 },
-		{ op: 'multiplyPlain', to: 0, a: 0, constant: 0 },
+		{ op: 'sumProducts', to: 0, terms: [0], constants: [0] },
 		{ op: 'output', a: 0, output: 0, part: 0 },
 	],
 	constants: [{ offset: 0, level: 1, scale: 1 }],

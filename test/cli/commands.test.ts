@@ -207,6 +207,64 @@ test('samples that share a ciphertext give the results of each alone', async ({ 
 	near((result.outputs as Outputs)[0]?.data, [0, 0, -0.25, -0.25, 2, -0.1875, 0, 0.75, 0, 0]);
 });
 
+test('what computes and on how many threads is in the result, and node-seal says that it takes one', async ({
+	folder,
+	build,
+}) => {
+	const input = array(folder, 'who.npy', [1, 2], [0.5, -0.25]);
+	const runs = [
+		{ args: [], who: ['kernel', 1], notes: 0 },
+		{ args: ['--threads', '2'], who: ['kernel', 2], notes: 0 },
+		{ args: ['--backend', 'seal', '--threads', '2'], who: ['seal', 1], notes: 1 },
+		{ args: ['--backend', 'clear', '--threads', '2'], who: ['clear', 1], notes: 1 },
+	];
+	const results: (readonly number[])[] = [];
+	for (const { args, who, notes } of runs) {
+		const { status, stdout, stderr } = await start('run', build, '--input', input, '--json', ...args);
+		assert.is(status, 0, stderr);
+		const { backend, threads, outputs } = JSON.parse(stdout) as Record<string, unknown>;
+		assert.equal([backend, threads], who);
+		assert.is(stderr.match(/^Note: .* one thread\.$/gm)?.length ?? 0, notes, stderr);
+		results.push((outputs as Outputs)[0]?.data ?? []);
+	}
+	for (const result of results) near(result, results[3] ?? []);
+});
+
+test('the run by files computes with every engine', async ({ folder, build }) => {
+	const path = (name: string): string => join(folder, name);
+	const input = array(folder, 'byFiles.npy', [1, 2], [0.5, -0.25]);
+	const done = async (...args: readonly string[]): Promise<Record<string, unknown>> => json(...args);
+	await done('keygen', build, '--secret', path('secret.bin'), '--public', path('public.bin'));
+	await done(
+		'encrypt',
+		build,
+		'--secret',
+		path('secret.bin'),
+		'--input',
+		input,
+		'--output',
+		path('in.bin'),
+		'--threads',
+		'2',
+	);
+	const clear = (await json('run', build, '--input', input, '--backend', 'clear')).outputs as Outputs;
+	for (const args of [[], ['--threads', '2'], ['--backend', 'seal']]) {
+		await done(
+			'infer',
+			build,
+			'--public',
+			path('public.bin'),
+			'--input',
+			path('in.bin'),
+			'--output',
+			path('out.bin'),
+			...args,
+		);
+		const { outputs } = await done('decrypt', build, '--secret', path('secret.bin'), '--input', path('out.bin'));
+		near((outputs as Outputs)[0]?.data, clear[0]?.data ?? []);
+	}
+});
+
 test('what cannot be accepted ends with 3, one line for each problem and nothing on stdout', async (context) => {
 	const { folder, one, two, build } = context;
 	const path = (name: string): string => join(folder, name);

@@ -10,7 +10,7 @@ const parse = (...args: readonly string[]): Record<string, unknown> => {
 };
 
 test('nothing but the evaluation has defaults, so that what was asked for can be told from what was not', () => {
-	assert.equal(parse(), { backend: 'seal', threads: 1 });
+	assert.equal(parse(), { backend: 'kernel', threads: 1 });
 });
 
 test('options become values of their own types', () => {

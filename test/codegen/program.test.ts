@@ -1,63 +1,61 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { combinationsOf } from '../../compiler/codegen/combinations.ts';
+import { fused } from '../../compiler/codegen/fuse.ts';
 import { writeBuild } from '../../compiler/codegen/index.ts';
 import { clientModule, clientTypes, serverModule } from '../../compiler/codegen/modules.ts';
-import { schedule } from '../../compiler/codegen/registers.ts';
+import { schedule } from '../../compiler/codegen/schedule.ts';
 import { compile } from '../../compiler/index.ts';
-import { operandsOf } from '../../compiler/slots/circuit.ts';
-import type { Instruction, Program } from '../../runtime/plan.ts';
+import { type Instruction, type Program, registersRead, registersWritten } from '../../runtime/plan.ts';
+import { allocated } from '../../runtime/registers.ts';
 import { convolutional } from '../compile/models.ts';
 
 const compiled = compile(convolutional());
 const { program } = compiled;
 const { circuit } = compiled.stages.solution;
 
-const readsOf = (step: Instruction): readonly number[] =>
-	step.op === 'input' ? [] : step.op === 'combine' ? step.terms : 'b' in step ? [step.a, step.b] : [step.a];
-
-test('every operation is one instruction, in order, and outputs follow at once', () => {
-	const kinds = program.server.instructions.filter(({ op }) => op !== 'output').map(({ op }) => op);
-	assert.equal(
-		kinds,
-		circuit.ops.map(({ kind }) => kind),
-	);
+test('registers are reused: no more than values are alive at once, and each holds one until its last reader', () => {
+	const { instructions: values } = fused(circuit, { groups: combinationsOf(circuit), weightsAt: () => 0, batch: 1 });
+	const { instructions: placed, registers } = allocated(values);
+	const last = new Map<number, number>();
+	values.forEach((step, k) => {
+		for (const value of [...registersRead(step), ...registersWritten(step)]) last.set(value, k);
+	});
+	const holds = new Map<number, number>();
+	let mostAlive = 0;
+	placed.forEach((step, k) => {
+		const named = values[k] as Instruction;
+		const held = registersRead(step).map((register) => holds.get(register));
+		assert.equal(held, [...registersRead(named)]);
+		const written = registersWritten(named);
+		const alive = [...holds.values()].filter((value) => (last.get(value) as number) > k).length + written.length;
+		mostAlive = Math.max(mostAlive, alive);
+		registersWritten(step).forEach((register, i) => {
+			assert.not.ok((last.get(holds.get(register) ?? -1) ?? -1) > k, 'a value is overwritten before its last reader');
+			holds.set(register, written[i] as number);
+		});
+	});
+	assert.is(registers, mostAlive);
 });
 
-test('registers are reused: no more than are alive at once, and no value is overwritten before its last reader', () => {
-	const { instructions, registers } = schedule(circuit, () => 0);
-	const shown = new Set(circuit.outputs.flatMap(({ parts }) => parts));
-	const last = circuit.ops.map((_, id) => id);
-	circuit.ops.forEach((op, id) => {
-		for (const operand of operandsOf(op)) last[operand] = id;
+test('every instruction is for one operation of the circuit, and outputs follow it at once', () => {
+	const { sources } = compiled.stages;
+	assert.is(sources.length, program.server.instructions.length);
+	program.server.instructions.forEach((step, k) => {
+		if (step.op !== 'output') return;
+		assert.is(sources[k], circuit.outputs[step.output]?.parts[step.part]);
+		assert.is(sources[k - 1], sources[k]);
 	});
-	// What each register holds, by following the circuit beside the instructions.
-	const holds: number[] = [];
-	let id = -1;
-	let mostAlive = 0;
-	for (const step of instructions) {
-		if (step.op === 'output') {
-			assert.is(holds[step.a], circuit.outputs[step.output]?.parts[step.part]);
-			continue;
-		}
-		id++;
-		const op = circuit.ops[id] as (typeof circuit.ops)[number];
-		assert.equal(
-			readsOf(step).map((register) => holds[register]),
-			operandsOf(op),
-		);
-		holds[step.to] = id;
-		const alive = circuit.ops.map((_, k) => k).filter((k) => k < id && (last[k] as number) >= id);
-		const after = alive.filter((k) => (last[k] as number) > id || shown.has(k));
-		mostAlive = Math.max(mostAlive, after.length + 1);
-	}
-	assert.is(registers, mostAlive);
 });
 
 test('constants are stored once and hold the values of the circuit', () => {
 	const { server, constants } = program;
 	const { slots } = circuit;
-	server.constants.forEach(({ offset, level, scale }, id) => {
-		const { plain, ...spec } = circuit.constants[id] as (typeof circuit.constants)[number];
+	const used = schedule(circuit, () => 0).constants;
+	assert.is(used.length, server.constants.length);
+	server.constants.forEach(({ offset, level, scale, extended }, id) => {
+		assert.is(extended ?? false, used[id]?.extended);
+		const { plain, ...spec } = circuit.constants[used[id]?.constant ?? -1] as (typeof circuit.constants)[number];
 		assert.equal({ level, scale }, spec);
 		const expected = plain === 'ones' ? new Float64Array(slots).fill(1) : circuit.plains[plain];
 		assert.equal(constants.slice(offset, offset + slots), expected);

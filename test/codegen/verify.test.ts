@@ -2,9 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { print } from '../../compiler/codegen/text.ts';
 import { verify } from '../../compiler/codegen/verify.ts';
-import { InternalError } from '../../compiler/errors.ts';
 import type { Instruction, Program, ServerProgram } from '../../runtime/plan.ts';
 import { everyOperation } from '../runtime/support.ts';
+import { assertFinds } from '../support/verifier.ts';
 
 const sample = everyOperation();
 const server = (change: Partial<ServerProgram>): Program => ({ ...sample, server: { ...sample.server, ...change } });
@@ -54,15 +54,6 @@ test('a valid plan passes and prints one line for each instruction', () => {
 });
 
 for (const [what, program, message] of broken)
-	test(`the verifier finds ${what}`, () => {
-		try {
-			verify(program);
-		} catch (error) {
-			assert.instance(error, InternalError);
-			assert.match((error as Error).message, message);
-			return;
-		}
-		assert.unreachable('nothing was found');
-	});
+	test(`the verifier finds ${what}`, () => assertFinds(() => verify(program), message));
 
 test.run();

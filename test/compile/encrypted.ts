@@ -1,13 +1,20 @@
 import type { Program } from '../../compiler/index.ts';
 import { createClient } from '../../runtime/client.ts';
 import type { Result } from '../../runtime/results.ts';
-import { createServer } from '../../runtime/server.ts';
+import { createServer, type ServerOptions } from '../../runtime/server.ts';
 import type { Sample } from './support.ts';
 
-/** Encrypts, computes and decrypts all samples with SEAL, as two machines would, as many at once as the program takes. */
-export const runEncrypted = async (program: Program, samples: readonly Sample[]): Promise<readonly Result[]> => {
+/** Encrypts, computes and decrypts all samples as two machines would, as many at once as the program takes. */
+export const runEncrypted = async (
+	program: Program,
+	samples: readonly Sample[],
+	options: Pick<ServerOptions, 'backend' | 'threads'> = {},
+): Promise<readonly Result[]> => {
 	const client = await createClient(program.client);
-	const server = await createServer(program.server, program.constants);
+	const onNotice = (text: string): never => {
+		throw new Error(text);
+	};
+	const server = await createServer(program.server, program.constants, { ...options, onNotice });
 	await server.loadKeys(await client.evaluationKeys());
 	const results: Result[] = [];
 	const { batch } = program.client;

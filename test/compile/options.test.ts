@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CompileError } from '../../compiler/errors.ts';
-import { type CompileOptions, compile } from '../../compiler/index.ts';
+import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
 import { node } from '../support/onnx.ts';
-import { model } from './models.ts';
+import { convolutional, model } from './models.ts';
 
 const bytes = model([node('Mul', ['x', 'x'], ['y'])], { x: [1, 2] }, ['y']);
 
@@ -24,6 +24,7 @@ test('an option out of its range is refused, with the value and what would do', 
 		[{ security: '128' }, /128/],
 		[{ optimize: 'speed' }, /"speed" .* latency, throughput, upload, keys, memory/],
 		[{ optimize: 'toString' }, /latency/],
+		[{ backend: 'clear' }, /"clear" .* kernel, seal/],
 		[{ degree: 1 }, /degree of 1 .* 2 to 31/],
 		[{ degree: 32 }, /32/],
 		[{ degree: 2.5 }, /2\.5/],
@@ -41,6 +42,24 @@ test('an option out of its range is refused, with the value and what would do', 
 		assert.equal(issues.map(({ code }) => code), ['option'], text); // biome-ignore format: one thought
 		assert.match(issues[0]?.message ?? '', said, text);
 	}
+});
+
+test('a program for the kernel decomposes fewer values than one for node-seal, which has fewer rotations; both report the times on each', () => {
+	const wide = convolutional();
+	const [kernel, seal] = (['kernel', 'seal'] as const).map((backend) => compile(wide, { backend })) as [
+		Compiled,
+		Compiled,
+	];
+	const decomposed = ({ stages }: Compiled): number =>
+		new Set(stages.solution.circuit.ops.flatMap((op) => (op.kind === 'rotate' ? [op.a] : []))).size;
+	assert.ok(decomposed(kernel) < decomposed(seal));
+	assert.ok(kernel.report.counts.rotations >= seal.report.counts.rotations);
+	for (const { report } of [kernel, seal]) {
+		assert.is(report.predicted.evaluateMs, report.predicted.evaluateMsOn[report.backend]);
+		assert.ok(report.predicted.evaluateMsOn.kernel < report.predicted.evaluateMsOn.seal);
+	}
+	assert.ok(kernel.report.predicted.evaluateMsOn.kernel < seal.report.predicted.evaluateMsOn.kernel);
+	assert.ok(seal.report.predicted.evaluateMsOn.seal <= kernel.report.predicted.evaluateMsOn.seal);
 });
 
 test('all options that are out of range are said at once', () => {

@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type CompileOptions, compile } from '../../compiler/index.ts';
+import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
 import { createClient } from '../../runtime/client.ts';
 import { RefusedError } from '../../runtime/errors.ts';
+import type { Result } from '../../runtime/results.ts';
 import { createServer } from '../../runtime/server.ts';
 import { node } from '../support/onnx.ts';
 import { runEncrypted } from './encrypted.ts';
@@ -13,14 +14,20 @@ import type { Sample } from './support.ts';
 /** Errors may pass the stated bound by this factor: not at all. */
 const SLACK = 1;
 
-/** Encrypts, computes and decrypts with SEAL, as two machines would, and compares with the polynomial model. */
+const engines = [{ backend: 'kernel' }, { backend: 'kernel', threads: 2 }, { backend: 'seal' }] as const;
+
+/** Encrypts, computes and decrypts with every engine, as two machines would, and compares with the polynomial model. */
 const checkEncrypted = async (
 	bytes: Uint8Array,
 	samples: readonly Sample[],
 	options: CompileOptions = {},
 ): Promise<number> => {
-	const { program, stages } = compile(bytes, options);
-	const results = await runEncrypted(program, samples);
+	const compiled = compile(bytes, options);
+	for (const engine of engines) checkResults(compiled, samples, await runEncrypted(compiled.program, samples, engine));
+	return compiled.program.client.parameters.ringDegree;
+};
+
+const checkResults = ({ program, stages }: Compiled, samples: readonly Sample[], results: readonly Result[]): void => {
 	assert.is(results.length, samples.length);
 	results.forEach(({ outputs, warnings }, k) => {
 		assert.equal(warnings, []);
@@ -32,7 +39,6 @@ const checkEncrypted = async (
 			assert.ok(error <= SLACK * predictedError, `${name}: error ${error}, predicted at most ${predictedError}`);
 		}
 	});
-	return program.client.parameters.ringDegree;
 };
 
 test('an encrypted convolution, square and dense layer give the right answer', async () => {

@@ -6,10 +6,12 @@ import { type Layout, packInto } from '../../compiler/packing/layout.ts';
 import { evaluateAll as evaluateSlots, type PackedInputs } from '../../compiler/slots/evaluate.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
 import { applyHead } from '../../compiler/tensor/passes/split.ts';
+import { expanded, type SimpleInstruction } from '../../runtime/expand.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
-import type { Instruction, Program } from '../../runtime/plan.ts';
-import { Rules, type Shape, scalesAgree } from '../../runtime/rules.ts';
+import type { Program } from '../../runtime/plan.ts';
+import { Rules, type Shape } from '../../runtime/rules.ts';
 import { applyTail } from '../../runtime/tail.ts';
+import { scalesAgree } from '../../runtime/values.ts';
 import { differenceOf, reference } from '../support/onnx.ts';
 
 /** One sample: values of every input by name. */
@@ -125,7 +127,8 @@ const checkLeftovers = (compiled: Compiled, sample: Sample): void => {
 };
 
 /** Follows levels, scales and sizes through the instructions: every operation legal, every port as both sides expect it. */
-const checkPlan = ({ client, server, constants }: Program): void => {
+const checkPlan = ({ client, server: plan, constants }: Program): void => {
+	const server = expanded(plan);
 	const rules = new Rules(server.parameters, server.keys);
 	const virtual = server.parameters.ringDegree / 2 / server.batch;
 	const registers: (Shape | undefined)[] = new Array(server.registers).fill(undefined);
@@ -145,7 +148,7 @@ const checkPlan = ({ client, server, constants }: Program): void => {
 		return rules.encode(values, level, scale);
 	};
 	const written = new Set<string>();
-	const step = (instruction: Exclude<Instruction, { op: 'output' }>): Shape => {
+	const step = (instruction: Exclude<SimpleInstruction, { op: 'output' }>): Shape => {
 		switch (instruction.op) {
 			case 'input': {
 				const port = client.inputs[instruction.input];

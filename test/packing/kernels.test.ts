@@ -3,16 +3,25 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { rotated } from '../../compiler/numeric/vectors.ts';
 import { into } from '../../compiler/packing/families/inPlace.ts';
-import { bestSplit, byStride, giantOf, recordLinear, rotationsOf } from '../../compiler/packing/kernels/babyGiant.ts';
+import {
+	bestSplits,
+	byStride,
+	giantOf,
+	recordLinear,
+	rotateBabies,
+	type Split,
+	turnsOf,
+	type Weights,
+} from '../../compiler/packing/kernels/babyGiant.ts';
+import type { Diagonal } from '../../compiler/packing/kernels/diagonals.ts';
 import { gathersOf } from '../../compiler/packing/kernels/gather.ts';
-import { packedMap } from '../../compiler/packing/kernels/map.ts';
 import { layoutOf, replicated } from '../../compiler/packing/layout.ts';
 import { placementsOf } from '../../compiler/packing/placements.ts';
 import { SlotBuilder } from '../../compiler/slots/circuit.ts';
 import { evaluateAll } from '../../compiler/slots/evaluate.ts';
 import { identity, nonZeros } from '../../compiler/tensor/sparse.ts';
 import { REPEATABLE as REPEATABLE_RUNS } from '../tensor/graphs.ts';
-import { checkMap, countOf, dice, mapBy, randomLayout, randomMatrix } from './support.ts';
+import { checkMap, countOf, dice, mapBy, randomLayout, randomMatrix, turnsIn, waysBy, waysOf } from './support.ts';
 
 /** A failing run says what failed. */
 const REPEATABLE = { ...REPEATABLE_RUNS, includeErrorInReport: true };
@@ -31,18 +40,29 @@ test('every placement that can be served computes the map, and zero where it say
 			fc.pre(matrices.every((matrix) => nonZeros(matrix) > 0));
 			const layouts = columns.map((count) => randomLayout(count, slots, from));
 			for (const placements of placementsOf(matrices, layouts, slots)) {
-				const map = mapBy(matrices, layouts, placements, slots);
+				const [map, ...others] = waysBy(matrices, layouts, placements, slots) ?? [];
 				if (map === undefined) continue;
 				served.set(map.family, (served.get(map.family) ?? 0) + 1);
 				const circuit = checkMap(matrices, layouts, map, slots, from);
-				const rotations = countOf(circuit, 'rotate');
-				assert.ok(rotations <= map.counts.rotations, `${rotations} rotations, ${map.counts.rotations} were counted`);
 				assert.ok(countOf(circuit, 'multiplyPlain') <= map.counts.products);
+				// A value that two ways share is made once.
+				const { rotations, decompositions, steps } = turnsIn(circuit);
+				assert.ok(rotations <= map.counts.rotations, `${rotations} rotations, ${map.counts.rotations} were counted`);
+				assert.ok(decompositions <= map.counts.decompositions);
+				assert.ok([...steps].every((step) => map.counts.steps.has(step)));
+				const other = others[from.below(others.length + 1)];
+				if (other === undefined) continue;
+				const differently = turnsIn(checkMap(matrices, layouts, other, slots, from));
+				assert.ok(differently.rotations <= other.counts.rotations);
+				assert.ok(differently.decompositions <= other.counts.decompositions);
+				assert.ok([...differently.steps].every((step) => other.counts.steps.has(step)));
+				if (other.foldsAtOnce > 1) served.set('folds at once', (served.get('folds at once') ?? 0) + 1);
+				if (other.reach > 1) served.set('several of one', (served.get('several of one') ?? 0) + 1);
 			}
 		}),
 		RUNS,
 	);
-	for (const family of ['diagonals', 'hybrid', 'split among copies', 'in place'])
+	for (const family of ['diagonals', 'hybrid', 'split among copies', 'in place', 'folds at once', 'several of one'])
 		assert.ok((served.get(family) ?? 0) > 20, `${family} served ${served.get(family)} times`);
 });
 
@@ -94,7 +114,7 @@ test('what the client packs for needs folds only, and none where the result take
 			const channels = 1 + from.below(3);
 			const shape = rows % channels === 0 ? [1, channels, rows / channels] : [rows];
 			for (const { layout, outputs } of gathersOf(matrix, slots, shape)) {
-				const map = packedMap(slots, outputs);
+				const [map] = waysOf(slots, outputs);
 				const circuit = checkMap([matrix], [layout], map, slots, from);
 				assert.is(countOf(circuit, 'rotate'), outputs.length === 1 ? outputs[0]?.placement.folds.length : 0);
 				assert.ok(countOf(circuit, 'multiplyPlain') <= layout.parts.length);
@@ -125,11 +145,20 @@ const diagonalSets = fc.record({
 	sources: fc.integer({ min: 1, max: 3 }),
 	stride: fc.integer({ min: 1, max: 64 }),
 	centered: fc.boolean(),
+	reach: fc.constantFrom(1, 2, 3, 5, Number.POSITIVE_INFINITY),
 });
+
+/** The distinct babies and giants of one output, by weight. */
+const weighed = (diagonals: readonly Diagonal[], slots: number, split: Split, { baby, giant }: Weights): number => {
+	const babies = new Set(diagonals.map(({ source, offset }) => `${source} ${split.babyOf(offset)}`));
+	const giants = new Set(diagonals.map(({ offset }) => giantOf(offset, slots, split)));
+	const isNone = (key: string): boolean => key.endsWith(' 0');
+	return baby * [...babies].filter((key) => !isNone(key)).length + giant * [...giants].filter((g) => g !== 0).length;
+};
 
 test('the rotations that are counted are those that are recorded, and the sum of diagonals is computed', () => {
 	fc.assert(
-		fc.property(diagonalSets, dice(), ({ offsets, sources, stride, centered }, from) => {
+		fc.property(diagonalSets, dice(), ({ offsets, sources, stride, centered, reach }, from) => {
 			const slots = 64;
 			// A value of its own in every slot: no two plaintexts are equal.
 			let next = 1;
@@ -139,9 +168,11 @@ test('the rotations that are counted are those that are recorded, and the sum of
 			const inputs = Array.from({ length: sources }, (_, part) => builder.input('x', part));
 			const split = byStride(slots, stride, centered);
 			const shifted = plains.map((plain, k) => rotated(plain, -giantOf(offsets[k] as number, slots, split)));
-			const circuit = builder.build([{ name: 'y', parts: [recordLinear(builder, inputs, diagonals, shifted, split)] }]);
-			const rotations = rotationsOf([diagonals], slots, split);
-			assert.is(countOf(circuit, 'rotate'), rotations);
+			const babies = rotateBabies(builder, inputs, diagonals, split, reach);
+			const sum = recordLinear(builder, diagonals, shifted, split, babies);
+			const circuit = builder.build([{ name: 'y', parts: [sum] }]);
+			const turns = turnsOf([diagonals], slots, split, reach);
+			assert.equal(turnsIn(circuit), turns);
 			const x = inputs.map(() => Float64Array.from({ length: slots }, () => from.value()));
 			const y = evaluateAll(circuit, new Map([['x', x]]))[circuit.outputs[0]?.parts[0] as number] as Float64Array;
 			const expected = new Float64Array(slots);
@@ -150,7 +181,11 @@ test('the rotations that are counted are those that are recorded, and the sum of
 					expected[t] = (expected[t] as number) + value * (plains[k]?.[t] as number);
 				});
 			assert.ok(y.every((value, t) => Math.abs(value - (expected[t] as number)) < 1e-9));
-			assert.ok(bestSplit([diagonals], slots).rotations <= rotations || stride > slots);
+			const weights = [1, 2, 5].map((giant) => ({ baby: 1, giant }));
+			bestSplits([diagonals], slots, weights).forEach(({ split: best, weight }, k) => {
+				assert.is(weight, weighed(diagonals, slots, best, weights[k] as Weights));
+				assert.ok(weight <= weighed(diagonals, slots, split, weights[k] as Weights));
+			});
 		}),
 		REPEATABLE,
 	);
@@ -165,7 +200,8 @@ test('consecutive diagonals take about twice the square root of their number in 
 	for (const count of [1, 2, 16, 64, 100, 128]) {
 		const strides = Array.from({ length: count }, (_, k) => k + 1);
 		const fewest = Math.min(...strides.map((stride) => stride - 1 + Math.ceil(count / stride) - 1));
-		assert.is(bestSplit([diagonals(count)], 512).rotations, fewest);
+		const [best] = bestSplits([diagonals(count)], 512, [{ baby: 1, giant: 1 }]);
+		assert.is(best?.weight, fewest);
 	}
 });
 

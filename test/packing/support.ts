@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import type { Turns } from '../../compiler/packing/kernels/babyGiant.ts';
 import { coverOf, type Placement } from '../../compiler/packing/kernels/diagonals.ts';
-import { type MapOutput, type PackedMap, packedMap, recordMap } from '../../compiler/packing/kernels/map.ts';
+import { type MapOutput, type PackedMap, packedMaps, recordMap } from '../../compiler/packing/kernels/map.ts';
 import { sourcesOf } from '../../compiler/packing/kernels/sources.ts';
 import { type Layout, layoutOf, replicated, UNKNOWN, ZERO } from '../../compiler/packing/layout.ts';
 import { SlotBuilder, type SlotCircuit } from '../../compiler/slots/circuit.ts';
@@ -62,13 +63,20 @@ const withLeftovers = (layout: Layout, data: Float64Array, from: Dice): readonly
 		),
 	);
 
-/** The map by the given placements; undefined when they cannot serve it. */
-export const mapBy = (
+/** The ways of computing a map: there is at least one. */
+export const waysOf = (slots: number, outputs: readonly MapOutput[]): readonly [PackedMap, ...PackedMap[]] => {
+	const [first, ...others] = packedMaps(slots, outputs);
+	if (first === undefined) throw new Error('a map cannot be computed in any way');
+	return [first, ...others];
+};
+
+/** The ways of computing a map by the given placements; undefined when they cannot serve it. */
+export const waysBy = (
 	matrices: readonly SparseMatrix[],
 	layouts: readonly Layout[],
 	placements: readonly Placement[],
 	slots: number,
-): PackedMap | undefined => {
+): ReturnType<typeof waysOf> | undefined => {
 	const sources = sourcesOf(
 		layouts,
 		matrices.map(({ columns }) => columns),
@@ -79,8 +87,11 @@ export const mapBy = (
 		if (cover === undefined) return undefined;
 		outputs.push({ cover, placement });
 	}
-	return packedMap(slots, outputs);
+	return waysOf(slots, outputs);
 };
+
+/** The one of them with the fewest rotations. */
+export const mapBy = (...given: Parameters<typeof waysBy>): PackedMap | undefined => waysBy(...given)?.[0];
 
 /** The circuit of a map alone, its sources as inputs in order. */
 const circuitOf = (map: PackedMap, layouts: readonly Layout[], slots: number): SlotCircuit => {
@@ -126,3 +137,13 @@ export const checkMap = (
 
 export const countOf = (circuit: SlotCircuit, kind: string): number =>
 	circuit.ops.filter((op) => op.kind === kind).length;
+
+/** The rotations of a circuit, the values that are rotated and the steps. */
+export const turnsIn = ({ ops }: SlotCircuit): Turns => {
+	const rotations = ops.filter((op) => op.kind === 'rotate');
+	return {
+		rotations: rotations.length,
+		decompositions: new Set(rotations.map(({ a }) => a)).size,
+		steps: new Set(rotations.map(({ steps }) => steps)),
+	};
+};

@@ -4,27 +4,25 @@ import * as assert from 'uvu/assert';
 import { ClearBackend, type ClearCiphertext } from '../../runtime/backends/clear.ts';
 import { Constants, interleave } from '../../runtime/constants.ts';
 import { Executor, type Ports } from '../../runtime/execute.ts';
-import type { Instruction, Program } from '../../runtime/plan.ts';
-import { everyOperation, makeProgram, refusalOf, refusalOfAsync, SCALE, SMALL, sampleOf } from './support.ts';
+import type { SimpleInstruction } from '../../runtime/expand.ts';
+import {
+	everyOperation,
+	makeProgram,
+	refusalOf,
+	refusalOfAsync,
+	SCALE,
+	SMALL,
+	sampleOf,
+	setUp,
+	simple,
+	withSimple,
+} from './support.ts';
 
 const SLOTS = 2048;
-
-/** An executor on the clear backend whose inputs are sampleOf(slots, 1 + input) and whose outputs are collected. */
-const setUp = ({ server, constants }: Program) => {
-	const backend = new ClearBackend(server.parameters, server.keys);
-	const outputs: Float64Array[] = [];
-	const ports: Ports<ClearCiphertext> = {
-		load: (input) => backend.encrypt(sampleOf(SLOTS, 1 + input), 1, SCALE),
-		store: (output, _part, ciphertext) => {
-			outputs[output] = backend.decrypt(ciphertext);
-		},
-	};
-	const executor = new Executor(server, new Constants(server, constants, backend, true), backend);
-	return { backend, outputs, ports, executor };
-};
+const empty = makeProgram({ inputs: [], outputs: [], instructions: [] });
 
 test('every handle is disposed once when a run succeeds', async () => {
-	const { backend, executor, ports, outputs } = setUp(everyOperation());
+	const { backend, executor, ports, outputs } = setUp(simple(everyOperation()));
 	await executor.run(ports);
 	assert.is(outputs.length, 3);
 	assert.is(backend.live, 0);
@@ -33,11 +31,11 @@ test('every handle is disposed once when a run succeeds', async () => {
 });
 
 test('every handle is disposed once when a run fails at any instruction', () => {
-	const program = everyOperation();
+	const program = simple(everyOperation());
 	const { instructions } = program.server;
 	for (let i = 1; i < instructions.length; i++) {
 		const broken = instructions.with(i, { op: 'rotate', to: 7, a: 0, steps: 1234 });
-		const { backend, executor, ports } = setUp({ ...program, server: { ...program.server, instructions: broken } });
+		const { backend, executor, ports } = setUp(withSimple(program, broken));
 		assert.is(
 			refusalOf(() => executor.runSync(ports)),
 			'misuse',
@@ -47,7 +45,7 @@ test('every handle is disposed once when a run fails at any instruction', () => 
 });
 
 test('an abort stops before the next instruction and leaves no handle', async () => {
-	const { backend, executor, ports, outputs } = setUp(everyOperation());
+	const { backend, executor, ports, outputs } = setUp(simple(everyOperation()));
 	const controller = new AbortController();
 	const store: typeof ports.store = (...args) => {
 		ports.store(...args);
@@ -60,7 +58,7 @@ test('an abort stops before the next instruction and leaves no handle', async ()
 });
 
 test('a long run gives way to the event loop and reports progress', async () => {
-	const { executor, ports } = setUp(everyOperation());
+	const { executor, ports } = setUp(simple(everyOperation()));
 	let turns = 0;
 	let running = true;
 	const count = (): void => {
@@ -84,21 +82,17 @@ test('a long run gives way to the event loop and reports progress', async () => 
 });
 
 test('a value is disposed after its last use, even when its register is written again later', () => {
-	const chain = (to: number, a: number): Instruction => ({ op: 'negate', to, a });
-	const program = makeProgram({
-		inputs: [],
-		outputs: [],
-		instructions: [
-			{ op: 'input', to: 0, input: 0, part: 0 },
-			chain(1, 0),
-			chain(2, 1),
-			chain(3, 2),
-			{ op: 'output', a: 3, output: 1, part: 0 },
-			chain(0, 3),
-			chain(1, 0),
-			{ op: 'output', a: 1, output: 0, part: 0 },
-		],
-	});
+	const chain = (to: number, a: number): SimpleInstruction => ({ op: 'negate', to, a });
+	const program = withSimple(empty, [
+		{ op: 'input', to: 0, input: 0, part: 0 },
+		chain(1, 0),
+		chain(2, 1),
+		chain(3, 2),
+		{ op: 'output', a: 3, output: 1, part: 0 },
+		chain(0, 3),
+		chain(1, 0),
+		{ op: 'output', a: 1, output: 0, part: 0 },
+	]);
 	const { backend, executor, ports } = setUp(program);
 	const live: number[] = [];
 	executor.runSync({ ...ports, store: () => void live.push(backend.live) });
@@ -106,12 +100,7 @@ test('a value is disposed after its last use, even when its register is written 
 });
 
 test('a register that is read before it is written is a broken program', () => {
-	const program = makeProgram({
-		inputs: [{ shape: [1] }],
-		instructions: [{ op: 'negate', to: 0, a: 5 }],
-		outputs: [{ level: 1, scale: SCALE }],
-	});
-	const { executor, ports } = setUp(program);
+	const { executor, ports } = setUp(withSimple(empty, [{ op: 'negate', to: 0, a: 5 }]));
 	assert.is(
 		refusalOf(() => executor.runSync(ports)),
 		'program',
@@ -134,15 +123,14 @@ const programs = fc
 		),
 		{ maxLength: 30 },
 	)
-	.map((body): Instruction[] => [
+	.map((body): SimpleInstruction[] => [
 		...[0, 1, 2, 3].map((to) => ({ op: 'input' as const, to, input: to % 3, part: 0 })),
 		...body.filter((instruction) => instruction.op !== 'subtract' || instruction.a !== instruction.b),
 	]);
 
 test('registers that are disposed early or overwritten never change a result', () => {
 	const property = fc.property(programs, (instructions) => {
-		const program = makeProgram({ inputs: [], outputs: [], instructions });
-		const { backend, executor, outputs, ports } = setUp(program);
+		const { backend, executor, outputs, ports } = setUp(withSimple(empty, instructions));
 		const expected: number[] = [];
 		const first: number[] = [];
 		for (const instruction of instructions) {
@@ -167,7 +155,7 @@ test('registers that are disposed early or overwritten never change a result', (
 });
 
 test('constants are encoded once with the cache, and at every use without it', () => {
-	const { server, constants } = everyOperation();
+	const { server, constants } = simple(everyOperation());
 	for (const [cache, expected] of [
 		[true, 2],
 		[false, 4],

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Client, createClient } from '../../runtime/client.ts';
 import { readMessage, writeMessage } from '../../runtime/message.ts';
-import { createServer, type Server } from '../../runtime/server.ts';
+import { createServer, type EngineName, type Server } from '../../runtime/server.ts';
 import { keyLengths } from '../../runtime/sizes.ts';
 import { everyAnswer, everyOperation, maxDifference, refusalOfAsync, sampleOf } from './support.ts';
 
@@ -32,31 +32,36 @@ const answersRight = async (client: Client, server: Server): Promise<void> => {
 	});
 };
 
-test('keys under a name that is loaded are refused, and the loaded ones stay', async () => {
-	const victim = await createClient(program.client);
-	const stranger = await createClient(program.client);
-	const server = await createServer(program.server, program.constants);
-	const own = await victim.evaluationKeys();
-	const others = await stranger.evaluationKeys();
-	await server.loadKeys(own);
-	for (const message of [own, await renamed(others, victim.keySet), await renamed(others, victim.keySet, broken)]) {
-		const error = await refusalOfAsync(server.loadKeys(message));
-		assert.is(error.code, 'keys', error.message);
-		assert.match(error.hint ?? '', /dropKeys/);
-		assert.equal(server.keySets, [victim.keySet]);
+for (const backend of ['kernel', 'seal'] satisfies readonly EngineName[])
+	test(`${backend}: keys under a name that is loaded are refused, and the loaded ones stay`, async () => {
+		const victim = await createClient(program.client);
+		const stranger = await createClient(program.client);
+		const server = await createServer(program.server, program.constants, { backend });
+		assert.is(server.backend, backend);
+		const own = await victim.evaluationKeys();
+		const others = await stranger.evaluationKeys();
+		await server.loadKeys(own);
+		for (const message of [own, await renamed(others, victim.keySet), await renamed(others, victim.keySet, broken)]) {
+			const error = await refusalOfAsync(server.loadKeys(message));
+			assert.is(error.code, 'keys', error.message);
+			assert.match(error.hint ?? '', /dropKeys/);
+			assert.equal(server.keySets, [victim.keySet]);
+			await answersRight(victim, server);
+		}
+		await server.dropKeys(victim.keySet);
+		await server.loadKeys(own);
 		await answersRight(victim, server);
-	}
-	await server.dropKeys(victim.keySet);
-	await server.loadKeys(own);
-	await answersRight(victim, server);
-	for (const client of [victim, stranger]) client.dispose();
-	await server.dispose();
-});
+		for (const client of [victim, stranger]) client.dispose();
+		await server.dispose();
+	});
 
 test('a load that fails leaves key sets and cached constants as they were', async () => {
 	// One key set fits beside the cached constants, two only without them.
 	const memory = { context: 1e6, keys: 2e6, constants: 3e6, ciphertexts: 2e6, temporaries: 1e6 };
-	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 9.5e6 });
+	const server = await createServer({ ...program.server, memory }, program.constants, {
+		backend: 'seal',
+		memoryLimit: 9.5e6,
+	});
 	const client = await createClient(program.client);
 	const stranger = await createClient(program.client);
 	await server.loadKeys(await client.evaluationKeys());
@@ -82,7 +87,10 @@ test('a load that fails leaves key sets and cached constants as they were', asyn
 
 test('constants that were encoded keep their memory, so a key set that needs it is refused', async () => {
 	const memory = { context: 1e6, keys: 2e6, constants: 3e6, ciphertexts: 2e6, temporaries: 1e6 };
-	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 9.5e6 });
+	const server = await createServer({ ...program.server, memory }, program.constants, {
+		backend: 'seal',
+		memoryLimit: 9.5e6,
+	});
 	const client = await createClient(program.client);
 	const stranger = await createClient(program.client);
 	const others = await stranger.evaluationKeys();

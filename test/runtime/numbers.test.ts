@@ -3,12 +3,23 @@ import * as assert from 'uvu/assert';
 import { ClearBackend, type ClearCiphertext } from '../../runtime/backends/clear.ts';
 import { Constants, readConstants } from '../../runtime/constants.ts';
 import { Executor, type Ports } from '../../runtime/execute.ts';
+import { expanded } from '../../runtime/expand.ts';
 import { encodedNumber } from '../../runtime/noise.ts';
 import type { Program } from '../../runtime/plan.ts';
 import { SealContext } from '../../runtime/seal/context.ts';
 import { release } from '../../runtime/seal/handles.ts';
 import { loadSeal } from '../../runtime/seal/module.ts';
-import { makeProgram, maxDifference, refusalOf, refusalOfAsync, SCALE, SMALL, sampleOf } from './support.ts';
+import {
+	makeProgram,
+	maxDifference,
+	refusalOf,
+	refusalOfAsync,
+	SCALE,
+	SMALL,
+	sampleOf,
+	setUp,
+	simple,
+} from './support.ts';
 
 const SLOTS = SMALL.ringDegree / 2;
 
@@ -43,7 +54,7 @@ const combination = (): Program => {
 			{ op: 'input', to: 0, input: 0, part: 0 },
 			{ op: 'input', to: 1, input: 1, part: 0 },
 			{ op: 'input', to: 2, input: 2, part: 0 },
-			{ op: 'combine', to: 0, terms: [0, 1, 2], offset: 0, level: 1, scale: 2 ** 10 },
+			{ op: 'combine', to: [0], terms: [0, 1, 2], offset: 0, level: 1, scale: 2 ** 10 },
 			{ op: 'output', a: 0, output: 0, part: 0 },
 		],
 		outputs: [{ level: 1, scale: SCALE * 2 ** 10 }],
@@ -51,21 +62,8 @@ const combination = (): Program => {
 	return { ...program, constants: Float64Array.of(0.5, -2, 3) };
 };
 
-const setUp = ({ server, constants }: Program) => {
-	const backend = new ClearBackend(server.parameters, server.keys);
-	const outputs: Float64Array[] = [];
-	const ports: Ports<ClearCiphertext> = {
-		load: (input) => backend.encrypt(sampleOf(SLOTS, 1 + input), 1, SCALE),
-		store: (output, _part, ciphertext) => {
-			outputs[output] = backend.decrypt(ciphertext);
-		},
-	};
-	const executor = new Executor(server, new Constants(server, constants, backend, true), backend);
-	return { backend, outputs, ports, executor };
-};
-
 test('a combination is the sum of its terms by their numbers, and leaves no handle', async () => {
-	const { backend, executor, ports, outputs } = setUp(combination());
+	const { backend, executor, ports, outputs } = setUp(simple(combination()));
 	const [x, y, z] = [1, 2, 3].map((seed) => sampleOf(SLOTS, seed)) as [Float64Array, Float64Array, Float64Array];
 	const expected = x.map((value, t) => 0.5 * value - 2 * (y[t] as number) + 3 * (z[t] as number));
 	executor.runSync(ports);
@@ -83,7 +81,7 @@ test('constants of one virtual slot are encoded as numbers at every use, whether
 		constants: [{ level: 1, scale: 2 ** 10, values: Float64Array.of(0.25) }],
 		instructions: [
 			{ op: 'input', to: 0, input: 0, part: 0 },
-			{ op: 'multiplyPlain', to: 0, a: 0, constant: 0 },
+			{ op: 'sumProducts', to: 0, terms: [0], constants: [0] },
 			{ op: 'output', a: 0, output: 0, part: 0 },
 		],
 		outputs: [{ level: 1, scale: SCALE * 2 ** 10 }],
@@ -106,7 +104,7 @@ test('constants of one virtual slot are encoded as numbers at every use, whether
 			},
 		};
 		const constants = new Constants(program.server, program.constants, encoder, cache);
-		const executor = new Executor(program.server, constants, backend);
+		const executor = new Executor(expanded(program.server), constants, backend);
 		const outputs: Float64Array[] = [];
 		const ports: Ports<ClearCiphertext> = {
 			load: () => backend.encrypt(sampleOf(SLOTS), 1, SCALE),
@@ -131,7 +129,7 @@ test('constants that end before the numbers of a combination are refused', () =>
 });
 
 test('a combination that is aborted or fails in the middle leaves no handle', async () => {
-	const { backend, executor, ports } = setUp(combination());
+	const { backend, executor, ports } = setUp(simple(combination()));
 	const multiply = backend.multiplyPlain.bind(backend);
 	const controller = new AbortController();
 	let products = 0;
@@ -144,7 +142,7 @@ test('a combination that is aborted or fails in the middle leaves no handle', as
 	assert.is(products, 2);
 	assert.is(backend.live, 0);
 	const program = combination();
-	const broken = setUp({ ...program, constants: program.constants.slice(0, 2) });
+	const broken = setUp(simple({ ...program, constants: program.constants.slice(0, 2) }));
 	assert.is(
 		refusalOf(() => broken.executor.runSync(broken.ports)),
 		'program',

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createClient, evaluationKeyBytes } from '../../runtime/client.ts';
 import { LocalEvaluator } from '../../runtime/local.ts';
-import { createServer } from '../../runtime/server.ts';
+import { createServer, type EngineName } from '../../runtime/server.ts';
 import { inputLength, messageLength, outputLength } from '../../runtime/sizes.ts';
 import { everyAnswer, everyOperation, maxDifference, refusalOfAsync, rootMeanSquare, sampleOf } from './support.ts';
 
@@ -11,14 +11,15 @@ const rejects = async (promise: Promise<unknown>, code: string): Promise<void> =
 	assert.is(error.code, code, error.message);
 };
 
-test('a client and a server compute on bytes what the definition says, within the simulated noise', async () => {
+const computesRight = async (backend: EngineName): Promise<void> => {
 	const program = everyOperation();
 	const virtual = 2048;
 	const x = sampleOf(64);
 	const stages: string[] = [];
 	const onProgress = ({ stage }: { stage: string }) => void stages.push(stage);
 	const client = await createClient(program.client);
-	const server = await createServer(program.server, program.constants);
+	const server = await createServer(program.server, program.constants, { backend });
+	assert.is(server.backend, backend);
 	const keys = await client.evaluationKeys({ onProgress });
 	assert.is(keys.length, evaluationKeyBytes(program.client));
 	assert.is(await server.loadKeys(keys, { onProgress }), client.keySet);
@@ -76,7 +77,27 @@ test('a client and a server compute on bytes what the definition says, within th
 	await rejects(createClient(stranger, { secretKey: await client.exportSecretKey() }), 'message');
 	for (const owner of [client, other, twin]) owner.dispose();
 	await server.dispose();
-});
+};
+
+for (const backend of ['kernel', 'seal'] satisfies readonly EngineName[]) {
+	test(`${backend}: a client and a server compute on bytes what the definition says, within the simulated noise`, () =>
+		computesRight(backend));
+
+	test(`${backend}: a server streams its constants when the program says so, however much memory there is`, async () => {
+		const program = everyOperation();
+		const unkept = { ...program.server, keepConstants: false };
+		const server = await createServer(unkept, program.constants, { backend });
+		const client = await createClient(program.client);
+		await server.loadKeys(await client.evaluationKeys());
+		assert.equal([server.backend, server.cachesConstants], [backend, false]);
+		const x = sampleOf(64);
+		const result = await client.decrypt(await server.evaluate(await client.encrypt({ x0: x })));
+		assert.ok(maxDifference(result.outputs.get('y1')?.data ?? [], everyAnswer(x, 2048)[1] ?? []) < 1e-2);
+		assert.not.ok(server.cachesConstants);
+		client.dispose();
+		await server.dispose();
+	});
+}
 
 test('samples that share ciphertexts keep their own results', async () => {
 	const batch = 4;
@@ -101,7 +122,10 @@ test('samples that share ciphertexts keep their own results', async () => {
 test('a server streams its constants when only the cache does not fit, and gives the same answer', async () => {
 	const program = everyOperation();
 	const memory = { context: 1e6, keys: 2e6, constants: 1e9, ciphertexts: 2.5e6, temporaries: 1e6 };
-	const server = await createServer({ ...program.server, memory }, program.constants, { memoryLimit: 8e6 });
+	const server = await createServer({ ...program.server, memory }, program.constants, {
+		backend: 'seal',
+		memoryLimit: 8e6,
+	});
 	assert.not.ok(server.cachesConstants);
 	const client = await createClient(program.client);
 	const keys = await client.evaluationKeys();
@@ -116,31 +140,17 @@ test('a server streams its constants when only the cache does not fit, and gives
 	await server.dispose();
 });
 
-test('a server streams its constants when the program says so, however much memory there is', async () => {
-	const program = everyOperation();
-	const server = await createServer({ ...program.server, keepConstants: false }, program.constants);
-	const client = await createClient(program.client);
-	await server.loadKeys(await client.evaluationKeys());
-	assert.not.ok(server.cachesConstants);
-	const x = sampleOf(64);
-	const result = await client.decrypt(await server.evaluate(await client.encrypt({ x0: x })));
-	assert.ok(maxDifference(result.outputs.get('y1')?.data ?? [], everyAnswer(x, 2048)[1] ?? []) < 1e-2);
-	assert.not.ok(server.cachesConstants);
-	client.dispose();
-	await server.dispose();
-});
-
 test('a program that does not fit is refused with the numbers before anything is loaded', async () => {
 	const { server, constants } = everyOperation();
 	const memory = { context: 0, keys: 2 ** 30, constants: 2 ** 30, ciphertexts: 3 * 2 ** 30, temporaries: 0 };
 	const locateFile = (): string => {
 		throw new Error('loaded');
 	};
-	const error = await refusalOfAsync(createServer({ ...server, memory }, constants, { locateFile }));
+	const error = await refusalOfAsync(createServer({ ...server, memory }, constants, { backend: 'seal', locateFile }));
 	assert.is(error.code, 'memory');
 	assert.match(error.message, /3072 MB/);
 	assert.match(error.message, /1024 MB/);
-	await rejects(createServer(server, constants, { memoryLimit: 1e6, locateFile }), 'memory');
+	await rejects(createServer(server, constants, { backend: 'seal', memoryLimit: 1e6, locateFile }), 'memory');
 });
 
 test('constants that do not hold what the program names are refused', async () => {

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import { ClearBackend, type ClearCiphertext } from '../../runtime/backends/clear.ts';
+import { Constants } from '../../runtime/constants.ts';
 import { RefusedError } from '../../runtime/errors.ts';
+import { Executor, type Ports } from '../../runtime/execute.ts';
+import { expanded, type SimpleInstruction, type SimpleProgram } from '../../runtime/expand.ts';
 import {
 	type CkksParameters,
 	type ConstantSpec,
@@ -149,15 +153,17 @@ export const everyOperation = (batch = 1, size = 64): Program => {
 			{ op: 'relinearize', to: 1, a: 1 },
 			{ op: 'rescale', to: 1, a: 1 },
 			{ op: 'output', a: 1, output: 0, part: 0 },
-			{ op: 'multiplyPlain', to: 2, a: 0, constant: 0 },
+			{ op: 'sumProducts', to: 2, terms: [0], constants: [0] },
 			{ op: 'rescale', to: 2, a: 2 },
 			{ op: 'addPlain', to: 2, a: 2, constant: 1 },
 			{ op: 'output', a: 2, output: 1, part: 0 },
-			{ op: 'rotate', to: 3, a: 0, steps: 3 * batch },
-			{ op: 'rotate', to: 4, a: 0, steps: (virtual - 1) * batch },
+			{ op: 'decompose', to: 5, a: 0 },
+			{ op: 'rotate', to: 3, a: 0, digits: 5, steps: 3 * batch },
+			{ op: 'rotate', to: 4, a: 0, digits: 5, steps: (virtual - 1) * batch },
 			{ op: 'add', to: 3, a: 0, b: 3 },
 			{ op: 'negate', to: 4, a: 4 },
 			{ op: 'subtract', to: 0, a: 3, b: 4 },
+			{ op: 'modDown', to: 0, a: 0 },
 			{ op: 'modSwitch', to: 0, a: 0, level: 0 },
 			{ op: 'output', a: 0, output: 2, part: 0 },
 		],
@@ -195,6 +201,31 @@ export const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): numbe
 /** Deterministic values in [-1, 1]. */
 export const sampleOf = (size: number, seed = 1): Float64Array =>
 	Float64Array.from({ length: size }, (_, i) => Math.sin(12.9898 * (i + 1) * seed + seed));
+
+export type SimpleProgramOf = { readonly server: SimpleProgram; readonly constants: Float64Array };
+
+/** The program as backends execute it. */
+export const simple = ({ server, constants }: Program): SimpleProgramOf => ({ server: expanded(server), constants });
+
+/** The program with these simple operations as they are, legal or not. */
+export const withSimple = (
+	{ server, constants }: Pick<Program, 'constants'> & { readonly server: Omit<Program['server'], 'instructions'> },
+	instructions: readonly SimpleInstruction[],
+): SimpleProgramOf => ({ server: { ...server, instructions, sources: instructions.map((_, k) => k) }, constants });
+
+/** An executor on the clear backend whose inputs are sampleOf(slots, 1 + input) and whose outputs are collected. */
+export const setUp = ({ server, constants }: SimpleProgramOf) => {
+	const backend = new ClearBackend(server.parameters, server.keys);
+	const outputs: Float64Array[] = [];
+	const ports: Ports<ClearCiphertext> = {
+		load: (input) => backend.encrypt(sampleOf(server.parameters.ringDegree / 2, 1 + input), 1, SCALE),
+		store: (output, _part, ciphertext) => {
+			outputs[output] = backend.decrypt(ciphertext);
+		},
+	};
+	const executor = new Executor(server, new Constants(server, constants, backend, true), backend);
+	return { backend, outputs, ports, executor };
+};
 
 /** The code of the RefusedError that f throws; fails on anything else. */
 export const refusalOf = (f: () => unknown): string => {

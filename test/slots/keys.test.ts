@@ -13,7 +13,7 @@ const atMost =
 	(keys: ReadonlyMap<number, number>): boolean =>
 		keys.size <= count;
 /** Every rotation costs 1. */
-const prices = { levels: new Map<Id, number>(), rotation: () => 1 };
+const prices = { levels: new Map<Id, number>(), costs: () => ({ decomposition: 0, rotation: 1 }) };
 
 const stepsIn = ({ ops }: SlotCircuit): ReadonlySet<number> =>
 	new Set(ops.flatMap((op) => (op.kind === 'rotate' ? [op.steps] : [])));
@@ -95,6 +95,21 @@ test('a limit that is kept already costs nothing', () => {
 	);
 });
 
+test('rotations that share their way better than the nearest way first are left as they are', () => {
+	// To 5, 14 and 11 by way of 4, which nothing else reads: four rotations, where trees from the nearest target take five.
+	const builder = new SlotBuilder(SLOTS);
+	const x = builder.input('x', 0);
+	const four = builder.rotate(x, 4);
+	const fourteen = builder.rotate(four, 10);
+	const parts = [builder.add(x, fourteen), builder.add(x, builder.rotate(four, 1)), builder.rotate(fourteen, 29)];
+	const circuit = builder.build([{ name: 'y', parts }]);
+	const limited = limitKeys(circuit, prices, () => true);
+	assert.is(limited?.before, 4);
+	assert.is(limited?.after, 4);
+	assert.is(rotationsIn((limited as { circuit: SlotCircuit }).circuit), 4);
+	assert.equal(values((limited as { circuit: SlotCircuit }).circuit), values(circuit));
+});
+
 test('the predicted price is that of the rotations in the circuit', () => {
 	fc.assert(
 		fc.property(circuits, fc.integer({ min: 1, max: 5 }), (circuit, count) => {
@@ -153,7 +168,11 @@ test('rotations at high levels keep their keys: the cheap ones are composed', ()
 	const circuit = builder.build([{ name: 'y', parts: [...ids.values()] }]);
 	for (const dear of [2, 6]) {
 		const levels = new Map([...ids].map(([step, id]) => [id, step === dear ? 9 : 0]));
-		const limited = limitKeys(circuit, { levels, rotation: (level) => (level + 1) ** 2 }, atMost(1));
+		const limited = limitKeys(
+			circuit,
+			{ levels, costs: (level) => ({ decomposition: 0, rotation: (level + 1) ** 2 }) },
+			atMost(1),
+		);
 		assert.equal([...stepsIn((limited as { circuit: SlotCircuit }).circuit)], [dear]);
 	}
 });

@@ -79,7 +79,9 @@ test('the generated modules run the whole protocol and agree with the command li
 		join(project, 'protocol.js'),
 		`import { createClient } from './build/client/index.js';
 		import { createServer } from './build/server/index.js';
-		const [client, server] = [await createClient(), await createServer()];
+		const server = await createServer({ threads: 2 });
+		const client = await createClient({ threads: 2 });
+		if (server.backend !== 'kernel' || server.threads !== 2) throw new Error(server.backend + ' ' + server.threads);
 		await server.loadKeys(await client.evaluationKeys());
 		const answer = await server.evaluate(await client.encrypt({ features: ${JSON.stringify([...sample])} }));
 		const { outputs } = await client.decrypt(answer);

@@ -48,9 +48,14 @@ const fromSet = (outputs: readonly (readonly Diagonal[])[], slots: number, babie
 export const giantOf = (offset: number, slots: number, split: Split): number =>
 	signed((offset - split.babyOf(offset) + slots) & (slots - 1), slots);
 
-/** Rotations that a split takes for all output ciphertexts: babies of each source, shared by the outputs, and giants of each output. */
-export const rotationsOf = (outputs: readonly (readonly Diagonal[])[], slots: number, split: Split): number =>
-	new Counter(outputs, slots).rotations(split);
+/** What each baby and each giant counts where splits are compared. */
+export type Weights = { readonly baby: number; readonly giant: number };
+
+/** A split, and its number of rotations by weight. */
+export type WeighedSplit = { readonly split: Split; readonly weight: number };
+
+/** Of a split for all output ciphertexts: babies of each source, shared by the outputs, and giants of each output. */
+type Rotations = { readonly babies: number; readonly giants: number };
 
 /** Counts the distinct babies and giants of one split after another. */
 class Counter {
@@ -72,11 +77,11 @@ class Counter {
 		this.#giants = new Int32Array(4 * slots);
 	}
 
-	/** The rotations of a split, or at least `most` of them. */
-	rotations({ babyOf }: Split, most = Number.POSITIVE_INFINITY): number {
+	/** The rotations of a split, or some of them when these are too many already. */
+	rotations({ babyOf }: Split, tooMany: (babies: number, giants: number) => boolean): Rotations {
 		const slots = this.#slots;
 		const babiesSeen = ++this.#count;
-		let rotations = 0;
+		let [babies, giants] = [0, 0];
 		for (const { sources, offsets } of this.#outputs) {
 			const giantsSeen = ++this.#count;
 			for (let k = 0; k < offsets.length; k++) {
@@ -86,32 +91,45 @@ class Counter {
 					const at = 2 * slots * (sources[k] as number) + baby + slots;
 					if ((this.#babies[at] as number) < babiesSeen) {
 						this.#babies[at] = babiesSeen;
-						rotations++;
+						babies++;
 					}
 				}
 				const giant = (offset - baby) & (slots - 1);
 				if (giant !== 0 && (this.#giants[giant] as number) < giantsSeen) {
 					this.#giants[giant] = giantsSeen;
-					rotations++;
+					giants++;
 				}
-				if (rotations >= most) return rotations;
+				if (tooMany(babies, giants)) return { babies, giants };
 			}
 		}
-		return rotations;
+		return { babies, giants };
 	}
 }
 
-/** The split with the fewest rotations over all output ciphertexts; ties go to the larger stride. `babies`: a set worth trying. */
-export const bestSplit = (
+/**
+ * For each of several weights the split with the fewest rotations over all output ciphertexts; ties go to the larger stride.
+ * `babies`: a set worth trying.
+ */
+export const bestSplits = (
 	outputs: readonly (readonly Diagonal[])[],
 	slots: number,
+	weights: readonly Weights[],
 	babies: readonly number[] = [],
-): { readonly split: Split; readonly rotations: number } => {
+): readonly WeighedSplit[] => {
 	const counter = new Counter(outputs, slots);
-	let best = { split: byStride(slots, slots, false), rotations: Number.POSITIVE_INFINITY };
+	const best = weights.map(() => ({ split: byStride(slots, slots, false), weight: Number.POSITIVE_INFINITY }));
+	const weigh = (k: number, small: number, large: number): number => {
+		const { baby, giant } = weights[k] as Weights;
+		return baby * small + giant * large;
+	};
+	const tooMany = (small: number, large: number): boolean =>
+		best.every(({ weight }, k) => weigh(k, small, large) >= weight);
 	const consider = (split: Split): void => {
-		const rotations = counter.rotations(split, best.rotations);
-		if (rotations < best.rotations) best = { split, rotations };
+		const found = counter.rotations(split, tooMany);
+		for (let k = 0; k < best.length; k++) {
+			const weight = weigh(k, found.babies, found.giants);
+			if (weight < (best[k] as WeighedSplit).weight) best[k] = { split, weight };
+		}
 	};
 	for (const stride of stridesFor(outputs, slots))
 		for (const centered of [false, true]) consider(byStride(slots, stride, centered));
@@ -146,17 +164,16 @@ const stridesFor = (outputs: readonly (readonly Diagonal[])[], slots: number): r
 
 /**
  * Records w[t] = sum over diagonals of plain[t] * x_source[t + offset]; without plaintexts the plain sum. Plaintexts come as the products
- * need them, rotated by their giants (see `giantOf`). Babies are chained (rot_{b2} = rot_{b2-b1} of
- * rot_{b1}) and giants summed by Horner's rule, so that steps in arithmetic progression need one key for all of them.
- * Cost: rotations as in `rotationsOf`, one product for each diagonal, one level. Outputs of one map share `babies`.
+ * need them, rotated by their giants (see `giantOf`). Giants are summed by Horner's rule, so that steps in arithmetic progression
+ * need one key for all of them. Cost: as in `turnsOf`, one product for each diagonal, one level. Outputs of one
+ * map share `babies`.
  */
 export const recordLinear = (
 	builder: SlotBuilder,
-	sources: readonly Id[],
 	diagonals: readonly Diagonal[],
 	plains: readonly Float64Array[] | undefined,
 	split: Split,
-	babies: Babies = chainBabies(builder, sources, diagonals, split),
+	babies: Babies,
 ): Id => {
 	const { slots } = builder;
 	const inner = new Map<number, Id>();
@@ -177,23 +194,53 @@ export const recordLinear = (
 	return [inner.get(0), up, down].filter((id) => id !== undefined).reduce((a, b) => builder.add(a, b));
 };
 
-/** The distinct steps of the rotations that `recordLinear` makes for these outputs, each in [1, v): every one needs a key. */
-export const stepsOf = (
+/**
+ * The babies of one source in the order in which they are made, each with the place that it is rotated from; 0 is the source.
+ * Those at most `reach` places further from zero are all rotated from one of them, which needs to be decomposed only once.
+ *
+ *     reach 1       0 > 1 > 2 > 3 > 4 > 5 > 6 ..                  steps in arithmetic progression: one key for all
+ *     reach 3       0 > 1, 0 > 2, 0 > 3 > 4, 3 > 5, 3 > 6 > ..    three keys, a third of the decompositions
+ *     no limit      0 > 1, 0 > 2, 0 > 3 ..                        a key for each, one decomposition
+ */
+const walksOf = (babies: ReadonlySet<number>, reach: number): readonly Turn[] => {
+	const ordered = [...babies].sort((a, b) => Math.abs(a) - Math.abs(b));
+	return [ordered.filter((b) => b > 0), ordered.filter((b) => b < 0)].flatMap((side) =>
+		side.map((to, k) => ({ from: k < reach ? 0 : (side[k - 1 - (k % reach)] as number), to })),
+	);
+};
+type Turn = { readonly from: number; readonly to: number };
+
+/** What `recordLinear` takes for all outputs together. */
+export type Turns = {
+	readonly rotations: number;
+	/** The values that are rotated. */
+	readonly decompositions: number;
+	/** The distinct steps, each in [1, v): every one needs a key. */
+	readonly steps: ReadonlySet<number>;
+};
+
+export const turnsOf = (
 	outputs: readonly (readonly Diagonal[])[],
 	slots: number,
 	split: Split,
-): ReadonlySet<number> => {
+	reach: number,
+): Turns => {
 	const steps = new Set<number>();
-	const walk = (places: readonly number[]): void => {
-		for (const side of [places.filter((p) => p > 0), places.filter((p) => p < 0)]) {
-			const ordered = [0, ...side.toSorted((a, b) => Math.abs(a) - Math.abs(b))];
-			for (let k = 1; k < ordered.length; k++)
-				steps.add(((ordered[k] as number) - (ordered[k - 1] as number) + slots) % slots);
-		}
+	let [rotations, decompositions] = [0, 0];
+	const walk = (places: ReadonlySet<number>, by: number): number => {
+		const made = walksOf(places, by);
+		rotations += made.length;
+		for (const { from, to } of made) steps.add((to - from + slots) % slots);
+		return new Set(made.map(({ from }) => from)).size;
 	};
-	for (const babies of babiesBySource(outputs.flat(), split).values()) walk([...babies]);
-	for (const diagonals of outputs) walk([...new Set(diagonals.map((d) => giantOf(d.offset, slots, split)))]);
-	return steps;
+	for (const babies of babiesBySource(outputs.flat(), split).values()) decompositions += walk(babies, reach);
+	for (const diagonals of outputs) {
+		const giants = new Set(diagonals.map((d) => giantOf(d.offset, slots, split)));
+		// Horner's rule takes the steps of a chain, but what it rotates is a new sum each time.
+		walk(giants, 1);
+		decompositions += giants.size - (giants.has(0) ? 1 : 0);
+	}
+	return { rotations, decompositions, steps };
 };
 
 const babiesBySource = (diagonals: readonly Diagonal[], split: Split): ReadonlyMap<number, ReadonlySet<number>> => {
@@ -217,25 +264,20 @@ const horner = (builder: SlotBuilder, inner: ReadonlyMap<number, Id>, giants: re
 /** Rotated sources by "source baby". */
 export type Babies = ReadonlyMap<string, Id>;
 
-/** All babies of all sources, each rotated from its neighbour nearer to zero. */
-export const chainBabies = (
+/** All babies of all sources. */
+export const rotateBabies = (
 	builder: SlotBuilder,
 	sources: readonly Id[],
 	diagonals: readonly Diagonal[],
 	split: Split,
+	reach: number,
 ): Babies => {
 	const made = new Map<string, Id>();
 	const wanted = babiesBySource(diagonals, split);
 	sources.forEach((id, source) => {
-		const babies = wanted.get(source) ?? [];
 		made.set(`${source} 0`, id);
-		const ordered = [...babies].sort((a, b) => a - b);
-		for (const side of [ordered.filter((b) => b > 0), ordered.filter((b) => b < 0).reverse()])
-			side.reduce((previous, baby) => {
-				const from = made.get(`${source} ${previous}`) as Id;
-				made.set(`${source} ${baby}`, builder.rotate(from, baby - previous));
-				return baby;
-			}, 0);
+		for (const { from, to } of walksOf(wanted.get(source) ?? new Set(), reach))
+			made.set(`${source} ${to}`, builder.rotate(made.get(`${source} ${from}`) as Id, to - from));
 	});
 	return made;
 };

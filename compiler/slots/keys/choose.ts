@@ -1,12 +1,14 @@
 import type { Group } from './demand.ts';
-import { treeTo, walksBy } from './walks.ts';
+import { smallerTree, walksBy } from './walks.ts';
 
 /** What rotations cost. */
 type Costs = {
 	readonly slots: number;
-	/** Milliseconds of a rotation at a level. */
-	readonly rotation: (level: number) => number;
+	readonly costs: RotationCosts;
 };
+
+/** Milliseconds at a level: once for each value that is rotated, and of each rotation beside that. */
+export type RotationCosts = (level: number) => { readonly decomposition: number; readonly rotation: number };
 
 /** And whether the keys that are left are few and small enough. */
 export type Prices = Costs & {
@@ -16,7 +18,13 @@ export type Prices = Costs & {
 export type Keys = ReadonlyMap<number, number>;
 
 /** Steps to make all rotations from: those that are used, each with its highest level, and the time of all rotations. */
-export type Choice = { readonly steps: readonly number[]; readonly keys: Keys; readonly price: number };
+export type Choice = {
+	readonly steps: readonly number[];
+	readonly keys: Keys;
+	readonly price: number;
+	/** The steps among which ways were looked for: those that are used, and perhaps others. The same ways are found by the same steps. */
+	readonly among: readonly number[];
+};
 
 /** Beyond this many times the price of the rotations as they are, trees are not looked at: the sum of walks will do. */
 const CRUDE_BEYOND = 32;
@@ -26,26 +34,31 @@ const WORTHWHILE = 0.001;
 const MOST_EXCHANGES = 8;
 const MOST_TRIES = 600;
 
+const priceOf = (rotations: number, rotated: number, { decomposition, rotation }: ReturnType<RotationCosts>): number =>
+	rotations * rotation + rotated * decomposition;
+
 /** What the rotations cost when only these steps have keys. */
-const rate = (
-	groups: readonly Group[],
-	steps: readonly number[],
-	{ slots, rotation }: Costs,
-	usual: number,
-): Choice => {
+const rate = (groups: readonly Group[], steps: readonly number[], { slots, costs }: Costs, usual: number): Choice => {
 	const walks = walksBy(slots, steps, new Set(groups.flatMap(({ targets }) => targets)));
 	const apart = ({ targets, level, times }: Group): number =>
-		times * rotation(level) * targets.reduce((sum, target) => sum + walks.length(target), 0);
+		times *
+		priceOf(
+			targets.reduce((sum, target) => sum + walks.length(target), 0),
+			1,
+			costs(level),
+		);
 	const crude = groups.reduce((sum, group) => sum + apart(group), 0);
-	if (!(crude < CRUDE_BEYOND * usual)) return { steps, keys: new Map(steps.map((step) => [step, 0])), price: crude };
+	if (!(crude < CRUDE_BEYOND * usual))
+		return { steps, keys: new Map(steps.map((step) => [step, 0])), price: crude, among: steps };
 	const keys = new Map<number, number>();
 	let price = 0;
-	for (const { targets, level, times } of groups) {
-		const tree = treeTo(walks, slots, targets);
-		price += times * rotation(level) * tree.size;
+	for (const { targets, level, times, way } of groups) {
+		const tree = smallerTree(walks, slots, targets, way);
+		const rotated = new Set([...tree.values()].map(({ from }) => from)).size;
+		price += times * priceOf(tree.size, rotated, costs(level));
 		for (const { step } of tree.values()) keys.set(step, Math.max(keys.get(step) ?? 0, level));
 	}
-	return { steps: steps.filter((step) => keys.has(step)), keys, price };
+	return { steps: steps.filter((step) => keys.has(step)), keys, price, among: steps };
 };
 
 /** The price with these steps, all keys counted: what `choose` is measured against. */

@@ -1,4 +1,5 @@
 import { type Id, type Op, operandsOf, type SlotCircuit } from '../circuit.ts';
+import type { Tree } from './walks.ts';
 
 /** A value as a rotation of one that is none: rotations of rotations are rotations of what was there first. */
 export type Turned = { readonly root: Id; readonly offset: number };
@@ -42,17 +43,49 @@ export const spreadOf = (circuit: SlotCircuit): ReadonlyMap<Id, ReadonlyMap<numb
 	return spread;
 };
 
+/**
+ * How the circuit itself reaches the offsets of each value in `spreadOf`: no more rotations than it has, since each offset is
+ * reached by one of its rotations, the first that a way goes through.
+ */
+export const waysIn = (circuit: SlotCircuit, spread: ReturnType<typeof spreadOf>): ReadonlyMap<Id, Tree> => {
+	const turned = turnedOf(circuit);
+	const wayTo = (id: Id): readonly Id[] => {
+		const op = circuit.ops[id] as Op;
+		return op.kind === 'rotate' ? [...wayTo(op.a), id] : [];
+	};
+	const wayFrom = (offsets: ReadonlyMap<number, Id>): Tree => {
+		const tree = new Map<number, { readonly from: number; readonly step: number }>();
+		for (const id of [...offsets.values()].flatMap(wayTo)) {
+			const { a, steps } = circuit.ops[id] as Op<'rotate'>;
+			const [{ offset: from }, { offset: to }] = [turned[a] as Turned, turned[id] as Turned];
+			if (to !== 0 && !tree.has(to)) tree.set(to, { from, step: steps });
+		}
+		return tree;
+	};
+	return new Map([...spread].map(([root, offsets]) => [root, wayFrom(offsets)]));
+};
+
 /** Rotations of `times` values: all to the same offsets, all at one level (the highest that one of them happens at). */
-export type Group = { readonly targets: readonly number[]; readonly level: number; readonly times: number };
+export type Group = {
+	readonly targets: readonly number[];
+	readonly level: number;
+	readonly times: number;
+	/** How the circuit has them. */
+	readonly way: Tree;
+};
 
 /** The rotations of a circuit, alike ones together. `levels`: where each rotation happens. */
 export const demandOf = (circuit: SlotCircuit, levels: ReadonlyMap<Id, number>): readonly Group[] => {
 	const groups = new Map<string, Group>();
-	for (const offsets of spreadOf(circuit).values()) {
+	const spread = spreadOf(circuit);
+	const ways = waysIn(circuit, spread);
+	for (const [root, offsets] of spread) {
 		const targets = [...offsets.keys()];
+		const way = ways.get(root) as Tree;
 		const level = [...offsets.values()].reduce((most, id) => Math.max(most, levels.get(id) ?? 0), 0);
-		const key = `${level}: ${targets.join(' ')}`;
-		groups.set(key, { targets, level, times: (groups.get(key)?.times ?? 0) + 1 });
+		const edges = [...way].map(([to, { from }]) => `${from}-${to}`);
+		const key = `${level}: ${targets.join(' ')} by ${edges.join(' ')}`;
+		groups.set(key, { targets, level, times: (groups.get(key)?.times ?? 0) + 1, way });
 	}
 	return [...groups.values()];
 };

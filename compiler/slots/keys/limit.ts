@@ -1,8 +1,8 @@
 import { InternalError } from '../../errors.ts';
 import { type Id, type Kind, type Op, SlotBuilder, type SlotCircuit } from '../circuit.ts';
-import { type Choice, choose, fewest, type Keys, type Prices, usualChoice } from './choose.ts';
-import { demandOf, neededIn, spreadOf, type Turned, turnedOf } from './demand.ts';
-import { type Tree, treeTo, walksBy, walkTo } from './walks.ts';
+import { type Choice, choose, fewest, type Keys, type Prices, type RotationCosts, usualChoice } from './choose.ts';
+import { demandOf, neededIn, spreadOf, type Turned, turnedOf, waysIn } from './demand.ts';
+import { smallerTree, type Tree, walksBy, walkTo } from './walks.ts';
 
 /** A rotation that has no key of its own any more, and the steps it is composed of where nothing can be shared. */
 export type Composed = { readonly step: number; readonly by: readonly number[] };
@@ -20,8 +20,7 @@ export type Limited = {
 export type KeyPrices = {
 	/** The level at which each rotation happens. */
 	readonly levels: ReadonlyMap<Id, number>;
-	/** Milliseconds of a rotation at a level. */
-	readonly rotation: (level: number) => number;
+	readonly costs: RotationCosts;
 };
 
 /** A circuit slower than this many times the unlimited one, in rotations, is refused. */
@@ -33,10 +32,10 @@ const MOST_TIMES = 8;
  */
 export const limitKeys = (
 	circuit: SlotCircuit,
-	{ levels, rotation }: KeyPrices,
+	{ levels, costs }: KeyPrices,
 	fits: (keys: Keys) => boolean,
 ): Limited | undefined => {
-	const prices: Prices = { slots: circuit.slots, rotation, fits };
+	const prices: Prices = { slots: circuit.slots, costs, fits };
 	const groups = demandOf(circuit, levels);
 	const usual = usualChoice(groups, stepsOf(circuit), prices);
 	const choice = choose(groups, usual, prices);
@@ -44,15 +43,15 @@ export const limitKeys = (
 };
 
 /** The same circuit with as few keys as make its rotations at most `extra` milliseconds slower. */
-export const fewerKeys = (circuit: SlotCircuit, { levels, rotation }: KeyPrices, extra: number): Limited => {
-	const prices = { slots: circuit.slots, rotation };
+export const fewerKeys = (circuit: SlotCircuit, { levels, costs }: KeyPrices, extra: number): Limited => {
+	const prices = { slots: circuit.slots, costs };
 	const groups = demandOf(circuit, levels);
 	const usual = usualChoice(groups, stepsOf(circuit), prices);
 	return limited(circuit, usual, fewest(groups, usual, prices, usual.price + extra));
 };
 
 const limited = (circuit: SlotCircuit, usual: Choice, choice: Choice): Limited => ({
-	circuit: composedBy(circuit, choice.steps),
+	circuit: composedBy(circuit, choice.among),
 	keys: choice.keys,
 	composed: compositions(circuit, stepsOf(circuit), choice),
 	before: usual.price,
@@ -107,8 +106,14 @@ export const composedBy = (circuit: SlotCircuit, steps: readonly number[]): Slot
 /** For every value that is rotated the tree to all its offsets that are read. */
 const treesOf = (circuit: SlotCircuit, steps: readonly number[]): ReadonlyMap<Id, Tree> => {
 	const spread = spreadOf(circuit);
+	const ways = waysIn(circuit, spread);
 	const walks = walksBy(circuit.slots, steps, new Set([...spread.values()].flatMap((offsets) => [...offsets.keys()])));
-	return new Map([...spread].map(([root, offsets]) => [root, treeTo(walks, circuit.slots, [...offsets.keys()])]));
+	return new Map(
+		[...spread].map(([root, offsets]) => [
+			root,
+			smallerTree(walks, circuit.slots, [...offsets.keys()], ways.get(root) as Tree),
+		]),
+	);
 };
 
 /** The operation on other operands, recorded in a builder. */

@@ -74,3 +74,10 @@ export const treeTo = (walks: Walks, slots: number, targets: readonly number[]):
 	}
 	return tree;
 };
+
+/** `treeTo`, or the tree `known` to the same targets where that is smaller and all its steps are those of the walks. */
+export const smallerTree = (walks: Walks, slots: number, targets: readonly number[], known: Tree): Tree => {
+	const found = treeTo(walks, slots, targets);
+	const mayUse = [...known.values()].every(({ step }) => walks.length(step) === 1);
+	return mayUse && known.size < found.size ? known : found;
+};

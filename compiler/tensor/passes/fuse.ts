@@ -1,7 +1,7 @@
 import { isSignedIdentity, levelsOf, usesOf } from '../depth.ts';
 import {
 	affine,
-	after,
+	composed,
 	type Graph,
 	type GraphBuilder,
 	type Id,
@@ -11,7 +11,7 @@ import {
 	operandsOf,
 	type Term,
 } from '../graph.ts';
-import { diagonal, isIdentity, nonZeros, type SparseMatrix } from '../sparse.ts';
+import { diagonal, isIdentity, nonZeros, productsIn, type SparseMatrix } from '../sparse.ts';
 import { prune } from './prune.ts';
 import { rewrite } from './rewrite.ts';
 
@@ -125,18 +125,12 @@ const isWorthwhile = ({ x, matrix }: Term, { nodes, uses }: State): boolean => {
 };
 
 const compose = (node: Node<'affine'>, chosen: ReadonlySet<Term>, { nodes }: State): Node<'affine'> => {
-	const bias = Float64Array.from(node.bias);
-	const terms = node.terms.flatMap((term) => {
+	const { terms, ...merged } = composed(node, (term) => {
 		const inner = nodeAt(nodes, term.x);
-		if (!chosen.has(term) || inner.kind !== 'affine') return [term];
-		const composed = after(term.matrix, inner);
-		composed.bias.forEach((b, i) => {
-			bias[i] = (bias[i] as number) + b;
-		});
-		return composed.terms;
+		return chosen.has(term) && inner.kind === 'affine' ? inner : undefined;
 	});
-	const merged = affine(terms, bias, node.shape, leadOrigin(node, chosen, nodes));
-	return { ...merged, terms: merged.terms.filter(({ matrix }) => nonZeros(matrix) > 0) };
+	const kept = terms.filter(({ matrix }) => nonZeros(matrix) > 0);
+	return { ...merged, terms: kept, origin: leadOrigin(node, chosen, nodes) };
 };
 
 /** The name of the largest map that is merged: a layer keeps its name when only scalings or shifts join it. */
@@ -170,8 +164,7 @@ const work = (matrix: SparseMatrix): number => (isSignedIdentity(matrix) ? 0 : n
 
 /** An upper bound of the non-zeros of a b, exact once it matters: more than `limit` only if their pattern has more. */
 const productWork = (a: SparseMatrix, b: SparseMatrix, limit: number): number => {
-	let bound = 0;
-	for (const j of a.columnOf) bound += (b.rowStart[j + 1] as number) - (b.rowStart[j] as number);
+	const bound = productsIn(a, b);
 	if (bound <= limit) return bound;
 	const lastRow = new Int32Array(b.columns).fill(-1);
 	let count = 0;

@@ -15,11 +15,15 @@ Needs torch and numpy (made with torch 1.13 and numpy 1.24).
 import argparse
 import math
 import os
+import sys
 
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "train"))
+from mnist import augment, load
 
 SEED = 1
 BATCH = 128
@@ -49,38 +53,6 @@ class CryptoNet(nn.Module):
 
     def forward(self, x):
         return self.parts(x)[-1]
-
-
-def read_idx(path):
-    with open(path, "rb") as f:
-        data = f.read()
-    rank = data[3]
-    shape = np.frombuffer(data, ">i4", rank, 4)
-    return np.frombuffer(data, np.uint8, -1, 4 + 4 * rank).reshape(shape)
-
-
-def load(directory, name):
-    x = read_idx(os.path.join(directory, name + "-images-idx3-ubyte"))
-    y = read_idx(os.path.join(directory, name + "-labels-idx1-ubyte"))
-    x = (x.astype(np.float32) / np.float32(255)).reshape(-1, 1, 28, 28)
-    return torch.from_numpy(x), torch.from_numpy(y.astype(np.int64))
-
-
-def augment(x):
-    """A random rotation, scale, shear and shift for half of the images.
-
-    The other half stays as it is: resampling blurs, and a network that only
-    sees blurred strokes does worse on sharp ones.
-    """
-    n = len(x) // 2
-    u = lambda a: (torch.rand(n) * 2 - 1) * a
-    angle, scale, shear = u(math.radians(12)), 1 + u(0.1), u(0.15)
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    theta = torch.stack([
-        torch.stack([cos, -sin + shear, u(1.5 / 14)], 1),
-        torch.stack([sin, cos, u(1.5 / 14)], 1)], 1)
-    grid = F.affine_grid(theta, x[:n].shape, align_corners=False)
-    return torch.cat([F.grid_sample(x[:n], grid, align_corners=False), x[n:]])
 
 
 def accuracy(model, x, y):
