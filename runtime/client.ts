@@ -7,13 +7,14 @@ import { packSamples, type Sample } from './inputs.ts';
 import { KEY_SET_BYTES, type MessageHead, MessageWriter, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, Pacer, type RunOptions } from './pace.ts';
 import type { ClientProgram, OutputPacking } from './plan.ts';
+import { checkShape, clientComplaint } from './programShape.ts';
 import { type Result, readResults } from './results.ts';
 import { loadCiphertext } from './seal/ciphertext.ts';
 import { SealContext } from './seal/context.ts';
 import { release } from './seal/handles.ts';
 import { type LoadOptions, loadSeal } from './seal/module.ts';
 import { inputLength, keyLengths, keySlots, outputLength, secretKeyLength } from './sizes.ts';
-import { type StartThread, threadStarter } from './threads.ts';
+import { checkThreads, type StartThread, threadStarter } from './threads.ts';
 
 export { RefusedError } from './errors.ts';
 export type { Sample } from './inputs.ts';
@@ -35,10 +36,13 @@ export type ClientOptions = RunOptions &
 
 /**
  * The key owner's side of a program. Loads SEAL and makes a secret key, or takes the given one. Set-up takes 0.5 s at
- * N = 8192, 2 s at 16384 and 11 s at 32768. Throws RefusedError 'program' for parameters that SEAL finds insecure.
+ * N = 8192, 2 s at 16384 and 11 s at 32768. Throws RefusedError 'program' for parameters that SEAL finds insecure and for a
+ * program that lacks fields.
  */
 export const createClient = async (program: ClientProgram, options: ClientOptions = {}): Promise<Client> => {
-	const { secretKey, signal, locateFile } = options;
+	const { secretKey, signal, locateFile, threads = 1 } = options;
+	checkShape(clientComplaint(program));
+	checkThreads(threads);
 	checkAborted(signal);
 	const lengths = [secretKeyLength(program.parameters)];
 	const given =
@@ -51,7 +55,7 @@ export const createClient = async (program: ClientProgram, options: ClientOption
 	try {
 		const owner = new SealKeyOwner(context, given?.parts[0], await PlaintextEncoder.create(program.parameters));
 		const keySet = given?.keySet ?? globalThis.crypto.getRandomValues(new Uint8Array(KEY_SET_BYTES));
-		return new Client(program, context, owner, keySet, locateFile === undefined ? (options.threads ?? 1) : 1);
+		return new Client(program, context, owner, keySet, locateFile === undefined ? threads : 1);
 	} catch (error) {
 		context.dispose();
 		throw error;

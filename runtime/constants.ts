@@ -1,6 +1,7 @@
 import type { Backend } from './backend.ts';
 import { RefusedError } from './errors.ts';
 import { type ServerProgram, virtualSlots } from './plan.ts';
+import { checkShape, serverComplaint } from './programShape.ts';
 
 /** real[t * batch + b] = virtual[t] for every sample b: a constant serves all samples of a ciphertext alike. */
 export const interleave = (values: Float64Array, batch: number): Float64Array => {
@@ -12,12 +13,13 @@ export const interleave = (values: Float64Array, batch: number): Float64Array =>
 
 /**
  * The constants of a program from their bytes, little-endian float64 as in `build/server/constants.bin`.
- * Throws RefusedError 'program' when they are cut off or not finite.
+ * Throws RefusedError 'program' when they are cut off or not finite, and for a program that lacks fields.
  */
 export const readConstants = (program: ServerProgram, bytes: Uint8Array): Float64Array => {
 	const refuse = (why: string): never => {
 		throw new RefusedError('program', `the constants ${why}`, 'Compile the model again.');
 	};
+	checkShape(serverComplaint(program));
 	if (bytes.length % 8 !== 0) refuse('are cut off');
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 	const constants = Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));

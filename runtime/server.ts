@@ -5,9 +5,11 @@ import type { EvaluateOptions } from './execute.ts';
 import { defaultMemoryLimit } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
-import { PLAN_FORMAT, type Port, type ServerProgram } from './plan.ts';
+import type { Port, ServerProgram } from './plan.ts';
+import { checkShape, serverComplaint } from './programShape.ts';
 import type { LoadOptions } from './seal/module.ts';
 import { inputLength, keyLengths } from './sizes.ts';
+import { checkThreads } from './threads.ts';
 
 export { readConstants } from './constants.ts';
 export type { EngineName } from './engine.ts';
@@ -44,16 +46,8 @@ const makersOf = (program: ServerProgram, constants: Float64Array, { locateFile 
 	},
 });
 
-/** Far beyond what any evaluation gains from. */
-const MOST_THREADS = 256;
-
 const engineOptions = ({ signal, onProgress, threads = 1, memoryLimit, onNotice }: ServerOptions): EngineOptions => {
-	if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
-		throw new RefusedError(
-			'misuse',
-			`${threads} threads`,
-			`Ask for a whole number of them, from 1 to ${MOST_THREADS}.`,
-		);
+	checkThreads(threads);
 	return {
 		signal,
 		onProgress,
@@ -64,8 +58,8 @@ const engineOptions = ({ signal, onProgress, threads = 1, memoryLimit, onNotice 
 };
 
 /**
- * The computing side of a program; holds nothing that can decrypt. Refuses a program whose predicted memory does not fit
- * (RefusedError 'memory', with the numbers) before anything is loaded; keeps the constants encoded when they fit. Takes the kernel,
+ * The computing side of a program; holds nothing that can decrypt. Refuses a program that lacks fields (RefusedError 'program'), and one whose predicted memory does not fit
+ * ('memory', with the numbers), before anything is loaded; keeps the constants encoded when they fit. Takes the kernel,
  * and node-seal where the kernel cannot work.
  */
 export const createServer = async (
@@ -73,12 +67,7 @@ export const createServer = async (
 	constants: Float64Array,
 	options: ServerOptions = {},
 ): Promise<Server> => {
-	if (program.format !== PLAN_FORMAT)
-		throw new RefusedError(
-			'program',
-			`this is no '${PLAN_FORMAT}' but '${program.format}'`,
-			'Compile the model again.',
-		);
+	checkShape(serverComplaint(program));
 	checkAborted(options.signal);
 	const makers = makersOf(program, constants, options);
 	return new Server(program, await chooseEngine(options.backend ?? 'kernel', makers, engineOptions(options)));

@@ -1,4 +1,5 @@
 import type * as Threads from 'node:worker_threads';
+import { RefusedError } from './errors.ts';
 
 /** What starts a thread: `WorkerOptions` with the module that it runs; tests inject their own. */
 export type StartThread = (module: URL, options: Threads.WorkerOptions) => Threads.Worker;
@@ -15,6 +16,19 @@ export const threadStarter = (): StartThread | undefined => {
 		worker.unref();
 		return worker;
 	};
+};
+
+/** Far beyond what anything gains from. */
+const MOST_THREADS = 256;
+
+/** Throws RefusedError 'misuse' for a number of threads that is none. */
+export const checkThreads = (threads: number): void => {
+	if (!(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS))
+		throw new RefusedError(
+			'misuse',
+			`${threads} threads`,
+			`Ask for a whole number of them, from 1 to ${MOST_THREADS}.`,
+		);
 };
 
 /** What a thread is given when it starts, and where it talks to the one that started it. */

@@ -32,8 +32,9 @@ export const valuesOf = (program: Computation): readonly (readonly Value[])[] =>
 		const refuse: Refuse = (why) => {
 			throw new RefusedError('program', `instruction ${k} (${step.op}): ${why}`, 'Compile the model again.');
 		};
-		for (const register of registersRead(step)) if (!held.has(register)) refuse(`register ${register} is empty`);
-		const written = walk.step(step, (register) => held.get(register) as Value, refuse);
+		const at: At = (register) => held.get(register) ?? refuse(`register ${register} is empty`);
+		for (const register of registersRead(step)) at(register);
+		const written = walk.step(step, at, refuse);
 		const registers = registersWritten(step);
 		if (new Set(registers).size !== written.length) refuse('results in one register');
 		registers.forEach((register, i) => {

@@ -36,7 +36,10 @@ export const fused = (circuit: CkksCircuit, { groups, weightsAt, batch }: Fusion
 			);
 		else if (op.kind === 'combine') combine(circuit, writer, op, groups.get(id) ?? [], weightsAt);
 		else writer.computed(id, compute(writer, op, batch));
-		for (const place of outputs.get(id) ?? []) writer.push({ op: 'output', a: writer.divided(id), ...place });
+		for (const done of op.kind === 'combine' ? (groups.get(id) ?? []) : [id]) {
+			writer.source = done;
+			for (const place of outputs.get(done) ?? []) writer.push({ op: 'output', a: writer.divided(done), ...place });
+		}
 	});
 	return writer.finish();
 };

@@ -132,8 +132,12 @@ export class EncryptionPool {
 		}
 	}
 
+	/** Ends the threads; what they leave behind of a call that goes on, the calling thread does. */
 	dispose(): void {
-		for (const { worker } of this.#hands.splice(0)) void worker.terminate();
+		for (const { worker, has } of this.#hands.splice(0)) {
+			void worker.terminate();
+			this.#round?.giveBack(has);
+		}
 	}
 
 	#hire(worker: Worker): void {

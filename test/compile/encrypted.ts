@@ -4,6 +4,10 @@ import type { Result } from '../../runtime/results.ts';
 import { createServer, type ServerOptions } from '../../runtime/server.ts';
 import type { Sample } from './support.ts';
 
+/** Outputs before their tails, by name. */
+export const rawOf = ({ outputs }: Result): ReadonlyMap<string, Float64Array> =>
+	new Map([...outputs].map(([name, { raw }]) => [name, raw.data]));
+
 /** Encrypts, computes and decrypts all samples as two machines would, as many at once as the program takes. */
 export const runEncrypted = async (
 	program: Program,

@@ -1,8 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkBounds, checkParameters, weightBits } from '../../runtime/backends/kernel/bounds.ts';
+import { checkBounds, checkMagnitude, checkParameters, weightBits } from '../../runtime/backends/kernel/bounds.ts';
+import { KernelConstants, KernelConstants } from '../../runtime/backends/kernel/constants.ts';
 import type { CkksParameters } from '../../runtime/plan.ts';
-import { everyOperation, makeParameters, refusalOf, SMALL } from '../runtime/support.ts';
+import { everyOperation, makeParameters, makeProgram, refusalOf, SMALL } from '../runtime/support.ts';
 
 const refused = (f: () => unknown): void => assert.is(refusalOf(f), 'program');
 const withPrimes = (primes: readonly number[], rest: Partial<CkksParameters> = {}): CkksParameters => ({
@@ -59,8 +60,57 @@ test('the bits of weights hold the largest magnitude, and weights of more than 1
 		[[3, -(2 ** 128) + 2 ** 100], 128],
 	] as const)
 		assert.is(weightBits(Float64Array.from(weights)), bits);
+	for (let bits = 1; bits <= 128; bits++) assert.is(weightBits(Float64Array.of(2 ** (bits - 1))), bits);
 	for (const bad of [2 ** 128, -(2 ** 128), 0.5, Number.NaN, Number.POSITIVE_INFINITY])
 		refused(() => weightBits(Float64Array.of(1, bad)));
+});
+
+test('plaintexts with coefficients of 150 bits and more are refused, also where the modulus would hold them', () => {
+	for (const [mean, scale] of [
+		[0, 2 ** 200],
+		[1, 2 ** 149],
+		[2 ** 60, 2 ** 89.9],
+	] as const)
+		checkMagnitude(mean, scale);
+	for (const [mean, scale] of [
+		[1, 2 ** 150],
+		[2 ** -50, 2 ** 200],
+	] as const)
+		refused(() => checkMagnitude(mean, scale));
+	const wide = { ...SMALL, ...makeParameters(16384, [48, 48, 48, 48], 48) };
+	const load = (bits: number): unknown => {
+		const specs = [{ level: 3, scale: 2 ** bits, values: Float64Array.of(1) }];
+		const { server, constants } = makeProgram({
+			parameters: wide,
+			batch: 8192,
+			inputs: [],
+			outputs: [],
+			constants: specs,
+			instructions: [],
+		});
+		return new KernelConstants(server, constants);
+	};
+	load(149);
+	refused(() => load(151));
+});
+
+test('constants whose coefficients could have more than 150 bits are refused when they are loaded, though they fit the modulus', () => {
+	checkMagnitude(0, 2 ** 200);
+	checkMagnitude(2 ** 10, 2 ** 139.9);
+	for (const [mean, scale] of [
+		[2 ** 10, 2 ** 140],
+		[1e-9, 2 ** 190],
+	] as const)
+		refused(() => checkMagnitude(mean, scale));
+	const parameters = makeParameters(4096, [48, 47, 46, 45], 48);
+	const { server } = everyOperation();
+	const load = (scale: number) => () =>
+		new KernelConstants(
+			{ ...server, parameters, instructions: [], constants: [{ offset: 0, level: 3, scale }] },
+			new Float64Array(2048).fill(-1),
+		);
+	load(2 ** 149)();
+	refused(load(2 ** 150));
 });
 
 test('a plan whose samples, rotations or levels do not exist is refused', () => {

@@ -127,6 +127,19 @@ test('all rows hold one and the same integers, also far beyond 2^53', () => {
 	}
 });
 
+test('a million residues of encoded vectors: the rows of one hold the same integers, at scales of 2^54 to 2^146', () => {
+	const which = [0, 1, 2, 3];
+	let count = 0;
+	for (let round = 0; count < 1_000_000; round++) {
+		const numbers = sampleOf(512, 4 + round).map((x) => (round % 3 === 0 ? Math.sign(x) : x));
+		const bits = 54 + ((37 * round) % 93);
+		const coefficients = coefficientsOf(tiny, encoded(tiny, numbers, 2 ** bits, 3), which);
+		const wrong = coefficients.findIndex((coefficient) => BigInt(Number(coefficient)) !== coefficient);
+		assert.is(wrong, -1, `round ${round}, 2^${bits}: coefficient ${wrong}`);
+		count += which.length * coefficients.length;
+	}
+});
+
 test('a number is its residue in every place of every row', () => {
 	const { kernel, rows } = tiny;
 	const anyInteger = fc

@@ -191,6 +191,18 @@ test('a million residues of key switching with random keys are exact', () => {
 	}
 });
 
+for (const extended of [false, true])
+	test(`a million residues of rotations of ${extended ? 'extended ciphertexts' : 'ciphertexts'} with random keys are exact`, () => {
+		const primes = 4;
+		const kernel = makeKernel(12, primesOf(48, 4096, primes + 1), { megabytes: 256 });
+		const it = makeCase(kernel, primes, primes, extended, 2);
+		for (let round = 0, checked = 0; checked < 1_000_000; round++, checked += 2 * (primes + 1) * kernel.ringDegree) {
+			const another = { ...it, a: randomRows(kernel, moduliAt(kernel, primes, extended), 2, round) };
+			const element = elements[round % elements.length] as number;
+			same(rotated(another, element), expectedRotation(another, element), `round ${round}`);
+		}
+	});
+
 /** Digits and keys at the ends of their ranges: each product is as large as it can be, all with one sign or in turn. */
 const extremeCase = (kernel: Kernel, primes: number, alternate: boolean, size: number): Case => {
 	const half = (m: number): number => ((kernel.moduli[m] as number) - 1) / 2;

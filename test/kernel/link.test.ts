@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkBounds } from '../../runtime/backends/kernel/bounds.ts';
 import { KernelConstants } from '../../runtime/backends/kernel/constants.ts';
 import { type Layout, layoutOf } from '../../runtime/backends/kernel/layout.ts';
 import { type Linked, linkProgram } from '../../runtime/backends/kernel/link.ts';
+import { RefusedError } from '../../runtime/errors.ts';
 import { KERNEL_SIZES, kernelNeeds } from '../../runtime/kernelMemory.ts';
 import { type Program, registersRead, registersWritten } from '../../runtime/plan.ts';
+import { checkShape, serverComplaint } from '../../runtime/programShape.ts';
 import { type Value, valuesOf } from '../../runtime/values.ts';
 import { everyOperation, refusalOf } from '../runtime/support.ts';
 import { PARAMETERS, KERNEL_SCALE as S, Sketchbook } from './programs.ts';
@@ -142,6 +145,49 @@ test('rotations by the same steps share a table, and keys lie one behind the oth
 		keepConstants: true,
 	});
 	assert.is(shared.keys[1]?.table, shared.keys[2]?.table);
+});
+
+test('a program whose numbers were changed by hand is refused, or linked within its memory', () => {
+	const program = everyOperation();
+	const numbers: { readonly holder: Record<string, unknown>; readonly name: string }[] = [];
+	const copy = structuredClone(program.server);
+	const collect = (value: unknown): void => {
+		if (typeof value !== 'object' || value === null) return;
+		const holder = value as Record<string, unknown>;
+		for (const name of Object.keys(holder))
+			if (typeof holder[name] === 'number') numbers.push({ holder, name });
+			else collect(holder[name]);
+	};
+	collect(copy);
+	const outcomes = { linked: 0, refused: 0 };
+	const tryOut = (keep: boolean): void => {
+		try {
+			checkShape(serverComplaint(copy));
+			checkBounds(copy);
+			const { layout, linked } = link({ ...program, server: copy }, keep);
+			for (const step of linked.steps.flat())
+				for (const value of step.kind === 'call'
+					? step.args
+					: step.kind === 'stage'
+						? []
+						: ['to' in step ? step.to : step.at])
+					assert.ok(Number.isInteger(value) && value < layout.keySets + layout.keySetBytes, JSON.stringify(step));
+			outcomes.linked++;
+		} catch (error) {
+			if (!(error instanceof RefusedError)) throw error;
+			outcomes.refused++;
+		}
+	};
+	const others = [0, 1, 2, 3, -1, 0.5, 2047, 2048, 2 ** 31, 2 ** 32, 2 ** 40, 2 ** 53, 1e300, 1e-300, Number.NaN];
+	for (const { holder, name } of numbers) {
+		const before = holder[name];
+		for (const [i, other] of others.entries()) {
+			holder[name] = other;
+			tryOut(i % 2 === 0);
+		}
+		holder[name] = before;
+	}
+	assert.ok(outcomes.linked > 50 && outcomes.refused > 500, JSON.stringify(outcomes));
 });
 
 test('a plan that is not legal, and one with a key of more bytes than addresses, are refused', () => {

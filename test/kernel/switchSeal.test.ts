@@ -11,12 +11,13 @@ import { EvaluationKeys } from '../../runtime/seal/keys.ts';
 import { loadSeal } from '../../runtime/seal/module.ts';
 import { ciphertextRecordLength, KEYS_HEADER, keySlots } from '../../runtime/sizes.ts';
 import { everyKey, makeParameters, maxDifference, rootMeanSquare, sampleOf } from '../runtime/support.ts';
-import { getRows, moduliAt, putRows, type Rows, rowsOfRecord, writeRecord } from './residues.ts';
+import { getRows, putRows, type Rows, rowsOfRecord, writeRecord } from './residues.ts';
 import { makeKernel } from './support.ts';
 
 /**
- * Ciphertexts and keys of node-seal, computed upon by SEAL and by the kernel. The special prime is smaller than others, so that
- * the error of key switching is that of the digits, not that of the rounding after it, which is the same for both.
+ * Rotations and relinearizations of node-seal's ciphertexts with its keys, by SEAL and by the kernel. The special prime is
+ * smaller than others, so that the error of key switching is that of the digits, not that of the rounding after it, which is the
+ * same for both.
  */
 const PARAMETERS = makeParameters(8192, [44, 36, 40, 36], 36);
 const { ringDegree } = PARAMETERS;
@@ -150,31 +151,6 @@ test("relinearization with SEAL's key has no more error than SEAL's, at every le
 		const theirs = backend.relinearize(product);
 		compare(toSeal(to, theirs), theirs, owner.decrypt(product), `square at level ${level}`);
 	}
-});
-
-test("rescaling is SEAL's bit by bit, for 2 and 3 polynomials at every level", () => {
-	for (let level = 1; level < PARAMETERS.primes.length; level++) {
-		const a = encrypt(x, level);
-		for (const product of [backend.multiply(a, a), backend.relinearize(backend.multiply(a, a))]) {
-			const address = putRows(kernel, rowsOf(product));
-			const { size } = product.shape;
-			exports.rescale(address, address, size, level + 1, 0);
-			assert.equal(getRows(kernel, address, size * level), rowsOf(backend.rescale(product)), `${size} at ${level}`);
-		}
-	}
-});
-
-test("division by the special prime is what SEAL's rescaling by it would be", () => {
-	// The same residues at a level of which the last prime is the divisor: P stands where the prime was.
-	const level = PARAMETERS.primes.length - 1;
-	const a = encrypt(x, level);
-	const rows = rowsOf(a);
-	const swapped = makeKernel(Math.log2(ringDegree), PARAMETERS.primes, { megabytes: 64 });
-	assert.equal(moduliAt(swapped, level, true), [...PARAMETERS.primes.keys()]);
-	const address = putRows(swapped, rows);
-	swapped.exports.modDown(address, address, level);
-	const theirs = backend.rescale({ ...a, shape: { ...a.shape, scale: SCALE } });
-	assert.equal(getRows(swapped, address, 2 * level), rowsOf(theirs));
 });
 
 test.run();

@@ -113,6 +113,12 @@ test('a call that is aborted ends its threads', async () => {
 	assert.not.ok(pool.alive);
 });
 
+test('a pool that is disposed of in mid-call leaves the rest to the caller', async () => {
+	const pool = poolWith(2, start);
+	checkAll(await allOf(pool, { onProgress: () => pool.dispose() }));
+	assert.not.ok(pool.alive);
+});
+
 test('a client with threads makes the message that one without makes, also after an abort', async () => {
 	const program = makeProgram({
 		batch: 2048,

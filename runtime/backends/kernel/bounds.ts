@@ -15,6 +15,8 @@ const LARGEST_RING = 32768;
 const MOST_PRIMES = 62;
 /** Magnitudes of the integer weights of `combine`: a float64 has 53 significant bits, those below them are zeros. */
 const WEIGHT_BITS = 128;
+/** Coefficients of encoded constants lie below so many bits: what the encoder reduces in two steps. */
+const COEFFICIENT_BITS = 150;
 
 const refuse = (why: string): never => {
 	throw new RefusedError(
@@ -70,7 +72,17 @@ export const weightBits = (weights: Float64Array): number => {
 	return bits;
 };
 
-/** Throws RefusedError 'program' unless the kernel computes this program exactly. */
+/**
+ * Throws RefusedError 'program' for values of this mean magnitude, which no coefficient exceeds, that `encode` and `encodeNumber`
+ * cannot take at this scale.
+ */
+export const checkMagnitude = (mean: number, scale: number): void => {
+	const bits = Math.log2(mean) + Math.log2(scale);
+	if (bits >= COEFFICIENT_BITS)
+		refuse(`the coefficients of a constant have up to ${Math.ceil(bits)} bits, more than ${COEFFICIENT_BITS}`);
+};
+
+/** Throws RefusedError 'program' unless the kernel computes a program of this shape exactly; its constants are checked where they are read. */
 export const checkBounds = (program: ServerProgram): void => {
 	const { parameters, batch, keys } = program;
 	checkParameters(parameters);

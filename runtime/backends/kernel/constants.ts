@@ -3,6 +3,7 @@ import { RefusedError } from '../../errors.ts';
 import { encodedNumber } from '../../noise.ts';
 import { type Instruction, type ServerProgram, virtualSlots } from '../../plan.ts';
 import { Rules } from '../../rules.ts';
+import { checkMagnitude } from './bounds.ts';
 
 type Combine = Extract<Instruction, { op: 'combine' }>;
 
@@ -31,8 +32,8 @@ export const slotsOf = (
 
 /**
  * The constants of one program as the kernel takes them. Everything is checked once, by the same rules as with the other
- * backends: words exist and are finite, values times scale do not wrap around the modulus, no product is transparent. Throws
- * RefusedError 'program'.
+ * backends: words exist and are finite, values times scale do not wrap around the modulus, no product is transparent; and by those of
+ * exact arithmetic. Throws RefusedError 'program'.
  */
 export class KernelConstants {
 	readonly #program: ServerProgram;
@@ -86,6 +87,7 @@ export class KernelConstants {
 			const { zero } = rules.encodeNumber(mean, level, scale);
 			if (zero && factor) refuse('a plaintext of zeros would make a product transparent');
 		});
+		checkMagnitude(mean, scale);
 	}
 
 	#checkWeights({ offset, terms, to, level, scale }: Combine, rules: Rules): void {

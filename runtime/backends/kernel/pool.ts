@@ -6,6 +6,7 @@ import type { ServerProgram } from '../../plan.ts';
 import { checkLength } from '../../residues.ts';
 import { inputLength } from '../../sizes.ts';
 import { type StartThread, threadModule } from '../../threads.ts';
+import { spending } from './module.ts';
 import { type Answer, CONTROL, CONTROLS, type Order, type ThreadData } from './protocol.ts';
 import type { KeySet, Runner } from './run.ts';
 
@@ -211,8 +212,11 @@ export class Pool implements Runner {
 	}
 }
 
-/** Room for inputs[input][part] where all threads see it. */
+/** Room for inputs[input][part] where all threads see it. Throws RefusedError 'memory'. */
 const roomFor = ({ inputs, parameters }: ServerProgram): ThreadData['inputs'] =>
-	inputs.map(({ parts, level }) =>
-		Array.from({ length: parts }, () => new Uint8Array(new SharedArrayBuffer(inputLength(parameters, level)))),
-	);
+	inputs.map(({ parts, level }) => {
+		const bytes = inputLength(parameters, level);
+		return spending(parts * bytes, () =>
+			Array.from({ length: parts }, () => new Uint8Array(new SharedArrayBuffer(bytes))),
+		);
+	});

@@ -77,7 +77,7 @@ export function accumulateLow(x: v128, y: v128, high: v128, next: v128, low: v12
  * The sum modulo q, balanced, after at most SUM_TERMS = 24 products of balanced residues.
  * The products add up to at most 24 (q / 2)^2 < 2^98.6, so high keeps its exponent, and to fewer than 2^50.6 multiples of q (where
  * q is small, 24 * 2^47 / q more): k = round((high - SUM_START) / q) is off by less than 1/2 + 1/4 and leaves |r| < 3/4 q. low is at most
- * 24 * 2^47 + q / 2; r + low < 26 * 2^47 < 2^52 is reduced exactly.
+ * 24 * 2^47 + q / 2; r + low < 27 * 2^47 < 2^52 is reduced exactly.
  */
 export function finishSum(high: v128, low: v128, q: v128, inverse: v128): v128 {
 	const sum = f64x2.sub(high, f64x2.splat(SUM_START));

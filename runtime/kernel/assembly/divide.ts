@@ -113,7 +113,7 @@ function subtractDivide(to: usize, x: usize, r: usize, factor: f64, i: i32): voi
 	}
 }
 
-/** to = u + P z modulo q_i for a whole row of coefficients, not balanced: below 2^48 in magnitude, as u is below 2^47. */
+/** to = u + P z modulo q_i for a whole row of coefficients, not balanced: below 2^49 in magnitude, as u and z are below 2^47. */
 function joinRest(to: usize, u: usize, z: usize, i: i32): void {
 	const q = modulusLanes(i);
 	const w = f64x2.splat(residueOf(special(), i));

@@ -6,7 +6,7 @@ import { barrier, thread } from './threads';
 /** Numbers of a tile: a page of each operand, and sums that stay in the first level cache. */
 const TILE: i32 = 512;
 
-/** Bytes of scratch that `sumProducts` needs: every thread has the sums of a tile. */
+/** Bytes at the start of `scratch` that sumProducts needs, of `threads` threads together: each has the sums of a tile. */
 export function sumScratchBytes(threads: i32): i32 {
 	return threads * 16 * TILE;
 }

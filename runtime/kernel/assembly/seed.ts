@@ -227,7 +227,7 @@ function replaceRejected(limit: u64): void {
 
 /**
  * The drawn words modulo q, balanced, to 512 places of a row. A word is 2^32 high + low: 2^84 + 2^32 high and 2^52 + low are
- * made by setting exponents. 2^32 high has 32 bits; k = round(2^32 high / q) is off by less than 1, hence k q is subtracted exactly
+ * made by setting exponents. 2^32 high has 32 bits; for q > 2^13, k = round(2^32 high / q) is below 2^51 and off by less than 1, hence k q is subtracted exactly
  * (the difference is an integer below q), and what is left with low is below 2^49.
  */
 function reduceWords(row: usize, modulus: i32): void {

@@ -129,9 +129,10 @@ function forwardEnd(start: usize, table: usize, node: i32, count: i32, three: bo
  * The inverse of `forward`: coefficients, balanced. The row holds integers |x| <= q.
  *
  * 1 / psi^bitrev(m + i) = -psi^bitrev(2 m - 1 - i), so the same roots serve, read backwards, with differences the other way round.
- * The first pass has two levels and gives at most 4 q, or it has three: then sums of eight numbers are balanced, and others are
- * sums of at most four products, each below q / 2 + 3 (2 q) q 2^-55 < 0.55 q. So later passes, of two levels, find |x| <= 4 q; their
- * sums stay below 16 q < 2^52 and are balanced, and all else that they give are products and sums of two, at most 2 * 0.69 q.
+ * The first pass has two levels and gives at most 4 q, or it has three: then sums of eight numbers and of four products are
+ * balanced, and others are products of |x| <= 8 q, below q / 2 + 3 (8 q) q 2^-55 < 0.69 q, and sums of two. So later passes, of two levels,
+ * find |x| <= 4 q; their sums stay below 16 q < 2^52 and are balanced, and all else that they give are products of these, below
+ * 0.88 q, and sums of two products of |x| <= 8 q.
  */
 export function inverse(row: usize, modulus: i32): void {
 	const q = modulusLanes(modulus);
