@@ -9,6 +9,7 @@ import type { Compiled } from '../compiler/index.ts';
 import { models } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
+import { onNotice } from './session.ts';
 import { slownessHere } from './slowness.ts';
 import { compileZoo, cpuTimed, rowsOf, steady } from './zoo.ts';
 
@@ -23,7 +24,7 @@ const each = (total: number, batch: number): string => Number((total / batch).to
 /** Milliseconds of an evaluation of full ciphertexts, once the constants are encoded and the code is hot. */
 const measure = async ({ program }: Compiled, input: string): Promise<number> => {
 	const client = await createClient(program.client);
-	const server = await createServer(program.server, program.constants);
+	const server = await createServer(program.server, program.constants, { onNotice });
 	await server.loadKeys(await client.evaluationKeys());
 	const known = rowsOf(model.samples);
 	const samples = Array.from(

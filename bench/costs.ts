@@ -25,6 +25,8 @@ const PRIME_BITS = { seal: 26, kernel: 40 };
 const TOLERANCE = 0.3;
 const [which = 'both', roundsText = '8'] = process.argv.slice(2);
 const rounds = Number(roundsText);
+if (!['kernel', 'seal', 'both'].includes(which) || !(rounds >= 1))
+	throw new Error('Give kernel, seal or both, and how many rounds.');
 
 const mostPrimes = (ringDegree: number): number =>
 	Math.min(MOST_PRIMES, Math.floor(modulusLimit(ringDegree, 128) / PRIME_BITS.seal) - 1);

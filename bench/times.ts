@@ -10,6 +10,7 @@
 import { models, type ZooModel } from '../models/index.ts';
 import { createClient } from '../runtime/client.ts';
 import { createServer } from '../runtime/server.ts';
+import { onNotice } from './session.ts';
 import { slownessHere } from './slowness.ts';
 import { compileZoo, cpuTimed, rowsOf, steady, timed } from './zoo.ts';
 
@@ -33,7 +34,7 @@ const compared = (
 const measure = async (model: ZooModel) => {
 	const compiled = await timed(() => compileZoo(model));
 	const { program, report, input } = compiled.result;
-	const serverUp = await cpuTimed(() => createServer(program.server, program.constants));
+	const serverUp = await cpuTimed(() => createServer(program.server, program.constants, { onNotice }));
 	const clientUp = await cpuTimed(() => createClient(program.client));
 	const [client, server] = [clientUp.result, serverUp.result];
 	const keys = await cpuTimed(() => client.evaluationKeys());

@@ -3,16 +3,18 @@ import type { Measured, Report } from '../compiler/report.ts';
 import { createClient } from '../runtime/client.ts';
 import type { Sample } from '../runtime/inputs.ts';
 import { evaluateLocally } from '../runtime/local.ts';
-import type { InputPacking, Program, ProgressListener } from '../runtime/plan.ts';
+import type { InputPacking, Program } from '../runtime/plan.ts';
 import type { Result } from '../runtime/results.ts';
 import { createServer, type EngineName } from '../runtime/server.ts';
 import { maxAbsDifference } from './decisions.ts';
+import type { Output } from './output.ts';
+import { noticesOf } from './session.ts';
 
 /** The report with what one encrypted run took: of the first calibration sample, or of a random input in the assumed range. */
 export const measuredReport = async (
 	{ program, stages }: Pick<Compiled, 'program' | 'stages'>,
 	report: Report,
-	onProgress: ProgressListener,
+	output: Pick<Output, 'progress' | 'note'>,
 ): Promise<Report> => {
 	const sample: Sample = new Map(
 		program.client.inputs.map((input) => [
@@ -22,7 +24,7 @@ export const measuredReport = async (
 	);
 	const { ops } = stages.solution.circuit;
 	const origins = stages.sources.map((id) => ops[id]?.origin ?? '');
-	return { ...report, measured: await measure(program, sample, { backend: report.backend, origins, onProgress }) };
+	return { ...report, measured: await measure(program, sample, { backend: report.backend, origins, output }) };
 };
 
 /** The input that the head makes these values of. */
@@ -53,17 +55,18 @@ type Measuring = {
 	readonly backend: EngineName;
 	/** Of each instruction. */
 	readonly origins: readonly string[];
-	readonly onProgress: ProgressListener;
+	readonly output: Pick<Output, 'progress' | 'note'>;
 };
 
 /** Encrypts, evaluates and decrypts one sample, on one thread, for which times are predicted. */
 const measure = async (
 	program: Program,
 	sample: Sample,
-	{ backend, origins, onProgress }: Measuring,
+	{ backend, origins, output }: Measuring,
 ): Promise<Measured> => {
+	const [onProgress, onNotice] = [output.progress, noticesOf(output)];
 	const client = await createClient(program.client);
-	const setUp = await timed(() => createServer(program.server, program.constants, { backend }));
+	const setUp = await timed(() => createServer(program.server, program.constants, { backend, onNotice }));
 	const server = setUp.result;
 	const keys = await timed(() => client.evaluationKeys({ onProgress }));
 	const loaded = await timed(() => server.loadKeys(keys.result, { onProgress }));

@@ -10,6 +10,7 @@ import { checkShape, serverComplaint } from './programShape.ts';
 import type { LoadOptions } from './seal/module.ts';
 import { inputLength, keyLengths } from './sizes.ts';
 import { checkThreads } from './threads.ts';
+import { valuesOf } from './values.ts';
 
 export { readConstants } from './constants.ts';
 export type { EngineName } from './engine.ts';
@@ -68,6 +69,8 @@ export const createServer = async (
 	options: ServerOptions = {},
 ): Promise<Server> => {
 	checkShape(serverComplaint(program));
+	// No engine takes an illegal plan: without this, one would be tried in another's place.
+	valuesOf(program);
 	checkAborted(options.signal);
 	const makers = makersOf(program, constants, options);
 	return new Server(program, await chooseEngine(options.backend ?? 'kernel', makers, engineOptions(options)));

@@ -16,7 +16,7 @@ const compileTo = async (path: string, given: Arguments): Promise<void> => {
 	const { compiled, compileMs } = compileModel(readModel(path), given, output);
 	const { program, stages } = compiled;
 	const compared = comparedReport(compiled);
-	const report = given.measure ? await measuredReport(compiled, compared, output.progress) : compared;
+	const report = given.measure ? await measuredReport(compiled, compared, output) : compared;
 	output.settle();
 	const page = reportHtml(report, stages.solution.circuit);
 	const files = new Map(writeBuild({ program, report })).set('report.html', page);

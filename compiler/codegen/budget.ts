@@ -1,4 +1,4 @@
-import { KERNEL_SIZES, kernelBudget, kernelNeeds } from '../../runtime/kernelMemory.ts';
+import { KERNEL_SIZES, kernelBudget, kernelNeeds } from '../../runtime/kernel/memory.ts';
 import { type Computation, type MemoryNeeds, MOST_MEMORY } from '../../runtime/plan.ts';
 import type { Target, TargetBackend } from '../options.ts';
 import { sealNeeds } from './memory.ts';

@@ -15,7 +15,7 @@ export type Extension = {
 	readonly divided: readonly boolean[];
 };
 
-/** Costs in quarters of the number theoretic transform of one row, for p primes. */
+/** Costs for p primes, about as measured (`costTable.ts`); the unit is a quarter of the number theoretic transform of one row. */
 const COSTS = {
 	/** Of two polynomials, rows of P to coefficients, and these to every prime. */
 	divide: (p: number): number => 4 * (2 + 2 * p),
@@ -23,7 +23,7 @@ const COSTS = {
 	rescale: 4 * 2,
 	/** What a decomposition takes more: one polynomial divided by P first. */
 	decompose: (p: number): number => 4 * (1 + p),
-	/** Two more rows in a product with a plaintext, and in a sum. */
+	/** What a product with a plaintext, and a sum, take more: two rows. */
 	product: 2,
 	sum: 1,
 };
@@ -31,7 +31,7 @@ const COSTS = {
 /**
  * The cheapest extension, as a minimal cut: a value extended when computed is on the source's side, and so is one that is read
  * extended. A value of the first kind that is not of the second costs a division by P, one that is read extended costs what its readers
- * take more for it, and makes the results of linear readers extended. O(values * rows of readers) in practice.
+ * take more for it, and makes the results of linear readers extended. In practice, linear in the number of operations.
  */
 export const extensionOf = (circuit: CkksCircuit): Extension => {
 	const { ops } = circuit;

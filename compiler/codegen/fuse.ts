@@ -27,6 +27,7 @@ export const fused = (circuit: CkksCircuit, { groups, weightsAt, batch }: Fusion
 	const outputs = outputPlaces(circuit);
 	circuit.ops.forEach((op, id) => {
 		writer.source = id;
+		const results = op.kind === 'combine' ? (groups.get(id) ?? []) : [id];
 		if (op.kind === 'add') sums.add(id, op);
 		else if (op.kind === 'multiplyPlain') sums.multiplyPlain(id, op);
 		else if (op.kind === 'input')
@@ -34,11 +35,11 @@ export const fused = (circuit: CkksCircuit, { groups, weightsAt, batch }: Fusion
 				id,
 				writer.emit((to) => ({ op: 'input', to, input: inputs.indexOf(op.name), part: op.part })),
 			);
-		else if (op.kind === 'combine') combine(circuit, writer, op, groups.get(id) ?? [], weightsAt);
+		else if (op.kind === 'combine') combine(circuit, writer, op, results, weightsAt);
 		else writer.computed(id, compute(writer, op, batch));
-		for (const done of op.kind === 'combine' ? (groups.get(id) ?? []) : [id]) {
-			writer.source = done;
-			for (const place of outputs.get(done) ?? []) writer.push({ op: 'output', a: writer.divided(done), ...place });
+		for (const result of results) {
+			writer.source = result;
+			for (const place of outputs.get(result) ?? []) writer.push({ op: 'output', a: writer.divided(result), ...place });
 		}
 	});
 	return writer.finish();

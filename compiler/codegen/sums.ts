@@ -29,10 +29,15 @@ const rootsOf = ({ ops, outputs }: CkksCircuit, { computed, passed }: Extension)
 	return roots;
 };
 
-/** Of one sum and one form (extended or not): what is added up, and the products that are still to be. */
-type Partial = { value: number | undefined; readonly terms: number[]; readonly constants: number[] };
+/** Of one sum and one form (extended or not): what is added up, and the products that are still to be, with their operations. */
+type Partial = {
+	value: number | undefined;
+	readonly terms: number[];
+	readonly constants: number[];
+	readonly products: Id[];
+};
 
-const nothing = (): Partial => ({ value: undefined, terms: [], constants: [] });
+const nothing = (): Partial => ({ value: undefined, terms: [], constants: [], products: [] });
 
 /** A sum that is being written, and how many of its terms wait for nothing else. */
 type Pending = { readonly extended: Partial; readonly plain: Partial; waiting: number };
@@ -59,9 +64,10 @@ export class SumWriter {
 		const extended = this.#extension.passed[a] === true;
 		const root = this.#roots.get(id) ?? id;
 		const sum = this.#sumOf(root);
-		const { terms, constants } = extended ? sum.extended : sum.plain;
+		const { terms, constants, products } = extended ? sum.extended : sum.plain;
 		terms.push(this.#writer.passed(a));
 		constants.push(this.#writer.constant(constant, extended));
+		products.push(id);
 		if (this.#last[a] === id) sum.waiting++;
 		if (root === id) this.#finish(id, sum);
 		else if (sum.waiting === MOST_WAITING) this.#addUp(sum);
@@ -93,15 +99,20 @@ export class SumWriter {
 		this.#pending.delete(root);
 	}
 
+	/** What is written is for the first of the products: it may be of another layer than their sum. */
 	#addUp(sum: Pending): void {
+		const { source } = this.#writer;
 		for (const part of [sum.extended, sum.plain]) {
 			if (part.terms.length === 0) continue;
 			const [terms, constants] = [part.terms.splice(0), part.constants.splice(0)];
+			const [first = source] = part.products.splice(0);
+			this.#writer.source = first;
 			this.#accumulate(
 				part,
 				this.#writer.emit((to) => ({ op: 'sumProducts', to, terms, constants })),
 			);
 		}
+		this.#writer.source = source;
 		sum.waiting = 0;
 	}
 

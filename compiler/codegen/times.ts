@@ -1,4 +1,4 @@
-import { COPIED_PER_MILLISECOND, copiedBytes, KERNEL_SIZES } from '../../runtime/kernelMemory.ts';
+import { COPIED_PER_MILLISECOND, copiedBytes, KERNEL_SIZES } from '../../runtime/kernel/memory.ts';
 import {
 	type Computation,
 	type Instruction,

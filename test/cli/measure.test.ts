@@ -5,7 +5,7 @@ import { compile } from '../../compiler/index.ts';
 import { convolutional } from '../compile/models.ts';
 
 const compiled = compile(convolutional());
-const { measured } = await measuredReport(compiled, compiled.report, () => {});
+const { measured } = await measuredReport(compiled, compiled.report, { progress: () => {}, note: () => {} });
 
 test('bytes are measured as predicted, memory within a tenth', () => {
 	assert.is(measured?.keyBytes, compiled.report.keys.bytes);

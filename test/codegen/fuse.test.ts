@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CkksCircuit, Kind, Op } from '../../compiler/ckks/circuit.ts';
+import type { CkksCircuit, Kind } from '../../compiler/ckks/circuit.ts';
 import { evaluateAll } from '../../compiler/ckks/evaluate.ts';
 import { extensionOf } from '../../compiler/codegen/extension.ts';
 import { verify } from '../../compiler/codegen/verify.ts';
@@ -83,8 +83,13 @@ test('a fused plan computes its circuit with the same rotations and products, an
 		fc.constantFrom('pending' as const, 'settled' as const),
 		(numbers, rotation) => {
 			const circuit = lowered(circuitOf(SLOTS, numbers), rotation);
-			const { program } = planOf(circuit);
+			const { program, sources } = planOf(circuit);
 			verify(program);
+			program.server.instructions.forEach(({ op }, k) => {
+				const kind = circuit.ops[sources[k] as number]?.kind;
+				if (op === 'sumProducts') assert.is(kind, 'multiplyPlain');
+				if (op === 'rotate' || op === 'combine' || op === 'rescale' || op === 'input') assert.is(kind, op);
+			});
 			const values = evaluateAll(circuit, inputs);
 			outputsOf(program).forEach((parts, output) => {
 				parts.forEach((found, part) => {
@@ -168,21 +173,59 @@ test('a rotation that many separately rescaled values read is divided by P at on
 	assert.equal(passed, [true, false]);
 });
 
-test('combinations of the same terms are one instruction, eight results at most', () => {
+/** `count` combinations of two inputs; all of them first, or each just before what reads it. */
+const combinations = (count: number, first: boolean): Program => {
 	const builder = new SlotBuilder(SLOTS);
 	const terms = [builder.input('x', 0), builder.input('x', 1)];
-	const parts = Array.from({ length: 11 }, (_, k) => builder.combine(terms, Float64Array.of(k / 11 - 0.3, 0.25)));
-	const circuit = lowered(builder.build([{ name: 'y', parts }]));
-	const { program } = planOf(circuit);
+	const made = (k: number): number => builder.combine(terms, Float64Array.of((k + 1) / count, 0.25));
+	const all = first ? Array.from({ length: count }, (_, k) => made(k)) : [];
+	let sum: number | undefined;
+	for (let k = 0; k < count; k++) {
+		const turned = builder.rotate(all[k] ?? made(k), 1 + (k % (SLOTS - 1)));
+		sum = sum === undefined ? turned : builder.add(sum, turned);
+	}
+	return planOf(lowered(builder.build([{ name: 'y', parts: [sum as number] }]))).program;
+};
+
+test('combinations of the same terms are one instruction, 128 results at most', () => {
+	const program = combinations(150, true);
 	const steps = stepsOf(program, 'combine');
-	assert.ok(steps.every(({ to }) => to.length <= 8));
-	for (const { to, offset, terms: read } of steps)
-		assert.ok(offset + to.length * read.length <= program.constants.length);
-	const weights = circuit.ops.filter((op): op is Op<'combine'> => op.kind === 'combine');
-	assert.is(
-		steps.reduce((sum, { to }) => sum + to.length, 0),
-		weights.length,
+	assert.equal(
+		steps.map(({ to }) => to.length),
+		[128, 22],
 	);
+	// Weights of each instruction in turn, all of them distinct.
+	const offsets = steps.map(({ offset }) => offset).sort((a, b) => a - b);
+	assert.equal(offsets, [0, 2 * 128]);
+	assert.is(program.constants.length, 2 * 150);
+});
+
+test('combinations that would wait for their readers are done when these are', () => {
+	const program = combinations(150, false);
+	assert.ok(stepsOf(program, 'combine').every(({ to }) => to.length <= 2));
+	assert.ok(program.server.registers < 12);
+});
+
+test('combinations that are outputs are written as soon as they are there', () => {
+	const builder = new SlotBuilder(SLOTS);
+	const terms = Array.from({ length: 60 }, (_, k) => builder.input('x', k));
+	const parts = Array.from({ length: 24 }, (_, n) => [
+		builder.combine(
+			terms,
+			Float64Array.from(terms, (_, k) => Math.sin(60 * n + k + 1)),
+		),
+		builder.rotate(terms[n] as number, 1),
+	]).flat();
+	const { program } = planOf(lowered(builder.build([{ name: 'y', parts }])));
+	const { instructions, outputs } = program.server;
+	const together = stepsOf(program, 'combine').map(({ to }) => to.length);
+	assert.equal(together, [16, 8]);
+	instructions.forEach((step, k) => {
+		if (step.op !== 'combine') return;
+		const next = instructions.slice(k + 1, k + 1 + step.to.length);
+		assert.ok(next.every(({ op }) => op === 'output'));
+	});
+	assert.is(stepsOf(program, 'output').length, outputs[0]?.parts);
 });
 
 test('rotation steps are in real slots', () => {

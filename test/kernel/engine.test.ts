@@ -4,7 +4,7 @@ import { createKernelEngine } from '../../runtime/backends/kernel/engine.ts';
 import { unpackSeeded } from '../../runtime/codec.ts';
 import type { Engine } from '../../runtime/engine.ts';
 import { RefusedError } from '../../runtime/errors.ts';
-import { KERNEL_SIZES, kernelNeeds } from '../../runtime/kernelMemory.ts';
+import { KERNEL_SIZES, kernelNeeds } from '../../runtime/kernel/memory.ts';
 import { nameOfKey, unpackKey } from '../../runtime/keyCodec.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import type { MemoryNeeds, Program, ServerProgram } from '../../runtime/plan.ts';

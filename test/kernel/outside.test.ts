@@ -5,8 +5,8 @@ import { KernelConstants } from '../../runtime/backends/kernel/constants.ts';
 import { createKernelEngine } from '../../runtime/backends/kernel/engine.ts';
 import { layoutOf } from '../../runtime/backends/kernel/layout.ts';
 import { linkProgram, type Step } from '../../runtime/backends/kernel/link.ts';
-import { residencyOf, stagedKeys } from '../../runtime/kernelKeys.ts';
-import { copiedBytes, footprintOf, KERNEL_SIZES, kernelBudget, kernelNeeds } from '../../runtime/kernelMemory.ts';
+import { copiedBytes, footprintOf, KERNEL_SIZES, kernelBudget, kernelNeeds } from '../../runtime/kernel/memory.ts';
+import { residencyOf, stagedKeys } from '../../runtime/kernel/residency.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import type { MemoryNeeds, Program } from '../../runtime/plan.ts';
 import { maxDifference, refusalOfAsync, sampleOf } from '../runtime/support.ts';
@@ -80,16 +80,18 @@ for (const threads of [1, 2])
 			await engine.loadKeys('it', sender.keys, {});
 			for (let k = 0; k < 2; k++) same(await engine.evaluate('it', inputs, {}), outputs);
 			const predicted = total(kernelNeeds(program.server, true, KERNEL_SIZES, { threads, cap }));
-			assert.is(predicted, cap + (KEYS - inside) * KEY);
+			assert.is(predicted, cap + (KEYS - inside) * KEY + inputBytesOn(threads));
 			const peak = engine.peakBytes() ?? 0;
 			assert.ok(peak >= predicted && peak < predicted + 65536, `${peak} of ${predicted} bytes`);
 			await engine.dispose();
 		});
 
-const beforeKeysOn = (threads: number): number => {
-	const { keys, ...rest } = kernelNeeds(program.server, true, KERNEL_SIZES, { threads });
-	return Object.values(rest).reduce((sum, bytes) => sum + bytes, 0);
-};
+const beforeKeysOn = (threads: number): number =>
+	Object.values(footprintOf(program.server, true, KERNEL_SIZES, { threads }).blocks).reduce((a, b) => a + b, 0);
+
+/** Several threads find the inputs in memory that they share. */
+const inputBytesOn = (threads: number): number =>
+	threads === 1 ? 0 : inputs.flat().reduce((sum, { length }) => sum + length, 0);
 
 const stagesOf = (inside: number): readonly number[] => {
 	const cap = BEFORE + (inside + 1) * KEY;
@@ -156,7 +158,7 @@ for (const threads of [1, 2])
 		const [a, b] = [mine, yours].map((result) => result?.outputs.get('y0')?.raw.data ?? []);
 		assert.ok(maxDifference(a ?? [], b ?? []) < 4e-3);
 		const peak = engine.peakBytes() ?? 0;
-		assert.ok(peak < beforeKeysOn(threads) + (3 * KEYS + 1) * KEY + 65536);
+		assert.ok(peak < beforeKeysOn(threads) + (3 * KEYS + 1) * KEY + inputBytesOn(threads) + 65536);
 		engine.dropKeys('other');
 		assert.is((await refusalOfAsync(engine.evaluate('other', theirs, {}))).code, 'keys');
 		await engine.loadKeys('new', other.keys, {});

@@ -4,7 +4,7 @@ import { instantiate, type Kernel, loadKernel, makeMemory } from '../../runtime/
 import { complaintOf } from '../../runtime/backends/kernel/probe.ts';
 import { PROBE_BYTES } from '../../runtime/backends/kernel/selfTest.ts';
 import type { KernelExports } from '../../runtime/kernel/exports.ts';
-import { KERNEL_SIZES } from '../../runtime/kernelMemory.ts';
+import { KERNEL_SIZES } from '../../runtime/kernel/memory.ts';
 
 const load = async (shared = false): Promise<Kernel> =>
 	instantiate(await loadKernel(shared), makeMemory(shared, PROBE_BYTES, PROBE_BYTES));

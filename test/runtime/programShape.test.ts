@@ -39,12 +39,13 @@ for (const [half, program, complaint] of [
 		for (const place of placesIn(program)) {
 			const what = place.join(' ');
 			if (optional.test(what)) continue;
-			for (const bad of [undefined, null, {}, true, Number.NaN, 'rescale'])
-				if (typeof bad !== 'string' || !/(?:^| )(?:name|op|fingerprint)$/.test(what))
-					assert.ok(
-						complaint(changed<unknown>(program, place, (holder, name) => void (holder[name] = bad))) !== undefined,
-						`${what}: ${bad}`,
-					);
+			const isText = /(?:^| )(?:name|op|fingerprint)$/.test(what);
+			for (const bad of [undefined, null, {}, Number.NaN, ...(isText ? [] : ['rescale'])]) {
+				const broken = changed<unknown>(program, place, (holder, name) => {
+					holder[name] = bad;
+				});
+				assert.ok(complaint(broken) !== undefined, `${what}: ${bad}`);
+			}
 		}
 	});
 

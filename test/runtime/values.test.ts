@@ -60,6 +60,11 @@ test('what an instruction writes follows from what it reads', () => {
 
 const refused: readonly (readonly [string, readonly Instruction[], RegExp])[] = [
 	['a register that is empty', [{ op: 'negate', to: 5, a: 7 }], /register 7 is empty/],
+	[
+		'a rotation without digits',
+		[{ op: 'rotate', to: 5, a: 0, steps: 3 } as Instruction],
+		/register undefined is empty/,
+	],
 	['a register beyond those declared', [{ op: 'negate', to: 8, a: 0 }], /writes register 8 of 8/],
 	['a register that is no number of one', [{ op: 'negate', to: 0.5, a: 0 }], /writes register 0.5/],
 	[

@@ -107,7 +107,7 @@ class Counter {
 }
 
 /**
- * For each of several weights the split with the fewest rotations over all output ciphertexts; ties go to the larger stride.
+ * For each of several weights the split whose rotations, over all output ciphertexts, weigh least; ties go to the larger stride.
  * `babies`: a set worth trying.
  */
 export const bestSplits = (

@@ -8,6 +8,7 @@ import { Wire } from './wire.ts';
 /** Evaluates in the calling thread, which gives way to the event loop every 50 ms. */
 export class Alone implements Runner {
 	readonly threads = 1;
+	readonly bytes = 0;
 	readonly #machine: Omit<Machine, 'port'>;
 	readonly #linked: Linked;
 	readonly #wire: Wire;

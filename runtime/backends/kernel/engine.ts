@@ -1,6 +1,6 @@
 import type { Engine, EngineOptions } from '../../engine.ts';
 import type { EvaluateOptions } from '../../execute.ts';
-import { WASM_BYTES } from '../../kernelKeys.ts';
+import { WASM_BYTES } from '../../kernel/residency.ts';
 import { checkAborted, type RunOptions } from '../../pace.ts';
 import type { ServerProgram } from '../../plan.ts';
 import { type StartThread, threadStarter } from '../../threads.ts';
@@ -107,7 +107,7 @@ class KernelEngine implements Engine {
 	}
 
 	peakBytes(): number {
-		return this.#kernel.memory.buffer.byteLength + this.#keys.outsideBytes;
+		return this.#kernel.memory.buffer.byteLength + this.#keys.outsideBytes + this.#runner.bytes;
 	}
 
 	dispose(): Promise<void> {

@@ -1,6 +1,5 @@
 import { RefusedError } from '../../errors.ts';
 import { type Arena, aligned, type KernelSizes, keepsConstants } from '../../kernel/arena.ts';
-import { WASM_BYTES } from '../../kernelKeys.ts';
 import {
 	constantBytes,
 	type Footprint,
@@ -10,7 +9,8 @@ import {
 	listBytes,
 	stagingBytes,
 	wasmBytes,
-} from '../../kernelMemory.ts';
+} from '../../kernel/memory.ts';
+import { WASM_BYTES } from '../../kernel/residency.ts';
 import { normalizeSteps, type ServerProgram } from '../../plan.ts';
 import { type KeySlot, keySlots } from '../../sizes.ts';
 

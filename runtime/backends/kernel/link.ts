@@ -1,7 +1,7 @@
 import { RefusedError } from '../../errors.ts';
 import { aligned, TERMS_AT_ONCE } from '../../kernel/arena.ts';
 import type { KernelExports } from '../../kernel/exports.ts';
-import { keyUses } from '../../kernelKeys.ts';
+import { keyUses } from '../../kernel/residency.ts';
 import type { Instruction, ServerProgram } from '../../plan.ts';
 import { weightBits } from './bounds.ts';
 import type { KernelConstants } from './constants.ts';

@@ -93,6 +93,7 @@ export class Pool implements Runner {
 	readonly #start: StartThread;
 	readonly #patience: number;
 	readonly threads: number;
+	readonly bytes: number;
 	#team: Team | undefined;
 	/** Are the constants that are kept encoded? */
 	#encoded = false;
@@ -108,6 +109,7 @@ export class Pool implements Runner {
 			control: new Int32Array(new SharedArrayBuffer(4 * CONTROLS)),
 		};
 		this.threads = layout.threads;
+		this.bytes = this.#data.inputs.flat().reduce((sum, { length }) => sum + length, 0);
 		this.#start = start;
 		this.#patience = patience;
 	}

@@ -41,6 +41,8 @@ export const stepsWith = ({ at }: KeySet, { steps, outside }: Pick<Linked, 'step
 /** Runs the steps of a program that lies in the memory, in one thread or in several. */
 export type Runner = {
 	readonly threads: number;
+	/** Bytes that it holds outside the wasm memory. */
+	readonly bytes: number;
 	/** outputs[output][part] for inputs[input][part] with these keys. */
 	evaluate(
 		keySet: KeySet,

@@ -1,4 +1,4 @@
-import { stagedKeys } from '../../kernelKeys.ts';
+import { stagedKeys } from '../../kernel/residency.ts';
 import type { Layout } from './layout.ts';
 import type { Linked, Step } from './link.ts';
 

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../errors.ts';
 import type { KernelSizes } from '../../kernel/arena.ts';
-import { type KernelBudget, kernelBudget } from '../../kernelMemory.ts';
+import { type KernelBudget, kernelBudget } from '../../kernel/memory.ts';
 import { planMemory } from '../../memory.ts';
 import { checkAborted, Pacer, type RunOptions } from '../../pace.ts';
 import type { ServerProgram } from '../../plan.ts';

@@ -1,23 +1,15 @@
-import {
-	type Arena,
-	aligned,
-	arenaOf,
-	type KernelSizes,
-	keepsConstants,
-	logOf,
-	polynomialBytes,
-} from './kernel/arena.ts';
-import { keyUses, type Residency, residencyOf, stagedKeys, WASM_BYTES } from './kernelKeys.ts';
-import type { Computation, Instruction, MemoryNeeds } from './plan.ts';
-import { keySlots, SEED_BYTES } from './sizes.ts';
+import type { Computation, Instruction, MemoryNeeds } from '../plan.ts';
+import { inputLength, keySlots, SEED_BYTES } from '../sizes.ts';
+import { type Arena, aligned, arenaOf, type KernelSizes, keepsConstants, logOf, polynomialBytes } from './arena.ts';
+import { keyUses, type Residency, residencyOf, stagedKeys, WASM_BYTES } from './residency.ts';
 
 /**
  * How much memory the kernel takes, and in what order: all of it follows from the plan, so what is predicted is what is taken.
  *
  *     reserved | context | encoder | automorphisms | lists | staging | scratch | constants | arena | key sets | stage
  *
- * Ciphertexts, digits and what single instructions need lie in the *arena* (`kernel/arena.ts`). Keys that have no place in a wasm
- * memory lie outside and come to the *stage* (`kernelKeys.ts`).
+ * Ciphertexts, digits and what single instructions need lie in the *arena* (`arena.ts`). Keys that have no place in a wasm
+ * memory lie outside and come to the *stage* (`residency.ts`).
  */
 export type KernelBlocks = {
 	/** What the module itself may use, and the barrier of the threads at its end. */
@@ -111,11 +103,20 @@ const kernelBlocks = (
 	};
 };
 
+const inputBytes = ({ inputs, parameters }: Computation): number =>
+	sum(inputs.map(({ parts, level }) => parts * inputLength(parameters, level)));
+
 /** What an evaluation may take: threads, and the bytes at which the wasm memory ends. */
 export type KernelRoom = { readonly threads?: number | undefined; readonly cap?: number | undefined };
 
 /** Where everything of a program goes. */
-export type Footprint = { readonly arena: Arena; readonly blocks: KernelBlocks; readonly keys: Residency };
+export type Footprint = {
+	readonly arena: Arena;
+	readonly blocks: KernelBlocks;
+	readonly keys: Residency;
+	/** Bytes of the inputs as sent, which several threads find in memory that they share outside the wasm memory. */
+	readonly inputs: number;
+};
 
 /** The wasm memory may be too small for it all the same: see `wasmBytes`. */
 export const footprintOf = (
@@ -127,25 +128,26 @@ export const footprintOf = (
 	const arena = arenaOf(program, sizes, keep);
 	const blocks = kernelBlocks(program, arena, keep, sizes, threads);
 	const room = cap - sum(Object.values(blocks));
-	return { arena, blocks, keys: residencyOf(keyUses(program), keyBytes(program, sizes), room) };
+	const keys = residencyOf(keyUses(program), keyBytes(program, sizes), room);
+	return { arena, blocks, keys, inputs: threads > 1 ? inputBytes(program) : 0 };
 };
 
 /** Bytes of the wasm memory with one key set, whose keys have these lengths. */
 export const wasmBytes = ({ blocks, keys: { inside, stage } }: Footprint, bytes: readonly number[]): number =>
 	sum(Object.values(blocks)) + sum(bytes.filter((_, key) => inside[key])) + stage;
 
-const needsOf = ({ blocks, keys }: Footprint, bytes: readonly number[]): MemoryNeeds => {
+const needsOf = ({ blocks, keys, inputs }: Footprint, bytes: readonly number[]): MemoryNeeds => {
 	const { reserved, context, encoder, automorphisms, lists, staging, scratch, constants, arena } = blocks;
 	return {
 		context: reserved + context + encoder + automorphisms + lists + staging,
 		keys: sum(bytes),
 		constants,
 		ciphertexts: arena,
-		temporaries: scratch + keys.stage,
+		temporaries: scratch + keys.stage + inputs,
 	};
 };
 
-/** What a plan needs with one key set, keys that lie outside the wasm memory included. */
+/** What a plan needs with one key set, keys and inputs that lie outside the wasm memory included. */
 export const kernelNeeds = (
 	program: Computation,
 	keep: boolean,

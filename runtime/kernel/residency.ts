@@ -1,5 +1,5 @@
-import { type Computation, type Instruction, normalizeSteps } from './plan.ts';
-import { keySlots } from './sizes.ts';
+import { type Computation, type Instruction, normalizeSteps } from '../plan.ts';
+import { keySlots } from '../sizes.ts';
 
 /**
  * Which keys of a key set lie *inside* the wasm memory, which ends at 4 GB. The others lie outside, as the kernel reads them, and
