@@ -41,6 +41,7 @@ export const logarithmicBars = (label: string, groups: readonly Group[]): string
 	]);
 	return [
 		`<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y + 24}" font-family="sans-serif" font-size="12">`,
+		`<title>${label}</title>`,
 		'<rect width="100%" height="100%" fill="white"/>',
 		text(WIDTH / 2, 20, 'middle', label),
 		...ticks,

@@ -136,5 +136,5 @@ publish(
 	'kernel',
 	[text, caption, ...notes].join('\n\n'),
 	write,
-	logarithmicBars('milliseconds for one encrypted sample', bars),
+	logarithmicBars('milliseconds for one encrypted sample (logarithmic)', bars),
 );
