@@ -23,12 +23,13 @@ export const scalesAgree = (a: number, b: number): boolean => Math.abs(a - b) <=
 /**
  * For each instruction, the values that it writes. Throws RefusedError 'program', naming the instruction, for what no backend
  * could execute: registers that are empty or beyond those declared, levels, scales or sizes that do not meet, an extended value
- * where none is allowed, digits of another value, a key, constant or port that the program does not declare.
+ * where none is allowed, digits of another value, a key, constant or port that the program does not declare; and unless every part
+ * of every input is loaded, and every part of every output stored once.
  */
 export const valuesOf = (program: Computation): readonly (readonly Value[])[] => {
 	const walk = new Walk(program);
 	const held = new Map<number, Value>();
-	return program.instructions.map((step, k) => {
+	const values = program.instructions.map((step, k) => {
 		const refuse: Refuse = (why) => {
 			throw new RefusedError('program', `instruction ${k} (${step.op}): ${why}`, 'Compile the model again.');
 		};
@@ -44,6 +45,8 @@ export const valuesOf = (program: Computation): readonly (readonly Value[])[] =>
 		});
 		return written;
 	});
+	walk.finish();
+	return values;
 };
 
 type Refuse = (why: string) => never;
@@ -56,6 +59,8 @@ class Walk {
 	readonly #bits: readonly number[];
 	/** The highest level that each rotation's key serves. */
 	readonly #rotations: ReadonlyMap<number, number>;
+	readonly #loaded = new Set<string>();
+	readonly #stored = new Set<string>();
 
 	constructor(program: Computation) {
 		const { parameters, keys } = program;
@@ -76,6 +81,19 @@ class Walk {
 		const results = step.op === 'combine' ? this.#combine(step, at, refuse) : [this.#result(step, at, refuse)];
 		for (const result of results) if (result.kind === 'ciphertext') this.#checkScale(result, refuse);
 		return results;
+	}
+
+	/** Throws RefusedError 'program' when a part of an input or an output is missing. */
+	finish(): void {
+		const complete = (ports: readonly Port[], done: ReadonlySet<string>, missing: string): void => {
+			ports.forEach(({ name, parts }, index) => {
+				for (let part = 0; part < parts; part++)
+					if (!done.has(`${index} ${part}`))
+						throw new RefusedError('program', `${missing} '${name}', part ${part}`, 'Compile the model again.');
+			});
+		};
+		complete(this.#program.inputs, this.#loaded, 'the plan does not load input');
+		complete(this.#program.outputs, this.#stored, 'the plan does not compute output');
 	}
 
 	#result(step: Exclude<Instruction, { op: 'output' | 'combine' }>, at: At, refuse: Refuse): Value {
@@ -131,11 +149,15 @@ class Walk {
 
 	#input({ input, part }: Extract<Instruction, { op: 'input' }>, refuse: Refuse): Value {
 		const { level, scale } = portOf(this.#program.inputs, input, part, refuse);
+		this.#loaded.add(`${input} ${part}`);
 		return { kind: 'ciphertext', level, scale, size: 2, extended: false };
 	}
 
 	#output({ output, part }: Extract<Instruction, { op: 'output' }>, a: CiphertextValue, refuse: Refuse): void {
 		const { name, level, scale } = portOf(this.#program.outputs, output, part, refuse);
+		const place = `${output} ${part}`;
+		if (this.#stored.has(place)) refuse(`part ${part} of output '${name}' again`);
+		this.#stored.add(place);
 		if (a.level !== level || !scalesAgree(a.scale, scale)) refuse(`output '${name}' has another level or scale`);
 	}
 

@@ -140,7 +140,7 @@ test('rotations by the same steps share a table, and keys lie one behind the oth
 	);
 	assert.is(keySetBytes, 3 * bytes);
 	const twice = { ...server.keys, steps: [first, first].flatMap((step) => (step === undefined ? [] : [step])) };
-	const shared = layoutOf({ ...server, instructions: [], keys: twice }, KERNEL_SIZES, {
+	const shared = layoutOf({ ...server, inputs: [], outputs: [], instructions: [], keys: twice }, KERNEL_SIZES, {
 		threads: 1,
 		keepConstants: true,
 	});
@@ -199,6 +199,8 @@ test('a plan that is not legal, and one with a key of more bytes than addresses,
 	const primes = Array.from({ length: 100 }, () => server.parameters.primes[0] as number);
 	const large = {
 		...server,
+		inputs: [],
+		outputs: [],
 		instructions: [],
 		constants: [],
 		parameters: { ...server.parameters, ringDegree: 32768, primes },

@@ -35,7 +35,9 @@ const programOf = (...steps: readonly Instruction[]): ServerProgram => {
 	return { ...server, constants: [...server.constants, ...extended] };
 };
 
-const resultOf = (...steps: readonly Instruction[]): unknown => valuesOf(programOf(...steps)).at(-1);
+/** Of the last of these steps, in a program without outputs. */
+const resultOf = (...steps: readonly Instruction[]): unknown =>
+	valuesOf({ ...programOf(...steps), outputs: [] }).at(-1);
 const ciphertext = (level: number, scale: number, size: 2 | 3, extended: boolean) => [
 	{ kind: 'ciphertext', level, scale, size, extended },
 ];
