@@ -13,7 +13,7 @@ const misuse = (message: string): never => {
 };
 
 /** Mean of |v[t]|: no coefficient of the polynomial with these slots exceeds it. */
-const meanMagnitude = (values: Float64Array): number => {
+export const meanMagnitude = (values: Float64Array): number => {
 	let sum = 0;
 	for (let i = 0; i < values.length; i++) sum += Math.abs(values[i] as number);
 	return sum / values.length;

@@ -1,10 +1,11 @@
-import { checkParameters } from '../backends/kernel/bounds.ts';
+import { checkMagnitude, checkParameters } from '../backends/kernel/bounds.ts';
 import { instantiate, type Kernel, loadKernel, makeMemory } from '../backends/kernel/module.ts';
 import { probe } from '../backends/kernel/probe.ts';
 import { RefusedError } from '../errors.ts';
 import { aligned, logOf } from '../kernel/arena.ts';
 import type { CkksParameters } from '../plan.ts';
 import { type Level, plaintextHeader } from '../records.ts';
+import { meanMagnitude } from '../rules.ts';
 import { PLAINTEXT_HEADER, plaintextLength, type Ring } from '../sizes.ts';
 
 /** Adding it to an integer x in [0, 2^52) leaves the bits of x in the low end of those of the sum. */
@@ -57,8 +58,12 @@ export class PlaintextEncoder {
 		this.#places = places;
 	}
 
-	/** The bytes of n finite real slots at a level and a scale that they fit; valid until the next call. */
+	/**
+	 * The bytes of n finite real slots at a level and a scale that they fit; valid until the next call. Throws RefusedError
+	 * 'program' for a scale beyond what the kernel encodes.
+	 */
 	bytesOf(values: Float64Array, level: Level, scale: number): Uint8Array {
+		checkMagnitude(meanMagnitude(values), scale);
 		const { exports, memory } = this.#kernel;
 		const { tables, values: at, rows } = this.#places;
 		const { bytes, words } = this.#record(level);

@@ -14,7 +14,16 @@ import { release } from '../../runtime/seal/handles.ts';
 import { loadSeal } from '../../runtime/seal/module.ts';
 import { inputLength } from '../../runtime/sizes.ts';
 import { type StartThread, threadStarter } from '../../runtime/threads.ts';
-import { makeParameters, makeProgram, maxDifference, refusalOfAsync, SCALE, SMALL, sampleOf } from './support.ts';
+import {
+	makeParameters,
+	makeProgram,
+	maxDifference,
+	refusalOf,
+	refusalOfAsync,
+	SCALE,
+	SMALL,
+	sampleOf,
+} from './support.ts';
 
 const COUNT = 230;
 const start = threadStarter() as StartThread;
@@ -71,6 +80,16 @@ test('the kernel encodes what SEAL decodes: within rounding, at every level and 
 				release(plain);
 			}
 		}
+});
+
+test('a scale beyond what the kernel encodes is refused', async () => {
+	const encoder = (await PlaintextEncoder.create(SMALL)) as PlaintextEncoder;
+	const values = new Float64Array(2048).fill(1);
+	assert.is(
+		refusalOf(() => encoder.bytesOf(values, context.level(1).layout, 2 ** 150)),
+		'program',
+	);
+	assert.is(encoder.bytesOf(values, context.level(1).layout, 2 ** 149).length > 0, true);
 });
 
 test('parameters that the kernel cannot take are encoded by SEAL', async () => {
