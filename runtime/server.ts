@@ -82,6 +82,7 @@ export class Server {
 	readonly #engine: Engine;
 	readonly #keySets = new Set<string>();
 	#last: Promise<unknown> = Promise.resolve();
+	#disposed: Promise<void> | undefined;
 
 	constructor(program: ServerProgram, engine: Engine) {
 		this.program = program;
@@ -159,15 +160,18 @@ export class Server {
 		});
 	}
 
-	/** Gives all memory and threads back once the calls that run have ended; the server is unusable afterwards. */
+	/** Gives all memory and threads back once the calls that run have ended; calls after it are refused ('misuse'). */
 	dispose(): Promise<void> {
-		return this.#exclusive({}, async () => {
+		this.#disposed ??= this.#exclusive({}, async () => {
 			this.#keySets.clear();
 			await this.#engine.dispose();
 		});
+		return this.#disposed;
 	}
 
 	async #exclusive<T>({ signal }: RunOptions, work: () => Promise<T>): Promise<T> {
+		if (this.#disposed !== undefined)
+			throw new RefusedError('misuse', 'the server was disposed of', 'Create a server anew.');
 		const before = this.#last;
 		const result = before.then(() => {
 			checkAborted(signal);

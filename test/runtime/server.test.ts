@@ -71,7 +71,10 @@ test('a server says what computes, and gives its engine back once', async () => 
 	await server.dropKeys('nobody');
 	assert.equal(calls, []);
 	await server.dispose();
+	await server.dispose();
 	assert.equal(calls, ['dispose']);
+	for (const call of [server.loadKeys(new Uint8Array()), server.evaluate(new Uint8Array()), server.dropKeys('nobody')])
+		assert.is((await refusalOfAsync(call)).code, 'misuse');
 });
 
 test('an engine that computes not all outputs is found out', async () => {

@@ -254,6 +254,21 @@ test('a thread that fails gives a clean error', async () => {
 	await close(bench);
 });
 
+test('where not all threads can be started, none is left, and the next request is answered right', async () => {
+	const { start, started } = watchedStart();
+	let left = 1;
+	const bench = await open(long, (module, options) => {
+		if (left-- === 0) throw new Error('no more threads');
+		return start(module, options);
+	});
+	const error = await refusalOfAsync(bench.server.evaluate(bench.request));
+	assert.equal([error.code, /no more threads/.test(error.message)], ['stopped', true]);
+	assert.is(started.length, 1);
+	if (started[0]?.threadId !== -1) await new Promise((resolve) => started[0]?.once('exit', resolve));
+	await checkLong(bench);
+	await close(bench);
+});
+
 test('malformed inputs are refused by the thread that reads them, and all go on', async () => {
 	const program = manyPorts();
 	const { start, started } = watchedStart();

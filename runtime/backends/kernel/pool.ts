@@ -31,22 +31,25 @@ const lost = (why: string): RefusedError =>
 		'Send the inputs again: the next evaluation has new threads.',
 	);
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Threads that work together; when one ends, all have to. */
 class Team {
-	readonly workers: readonly Worker[];
+	readonly workers: Worker[] = [];
 	#answers: Answer[] = [];
 	#done: (answers: readonly Answer[]) => void = () => {};
 	#failed: Give = () => {};
 	#over = false;
 
+	/** Throws RefusedError 'stopped' when not all can be started; then none is left. */
 	constructor(count: number, begin: (thread: number) => Worker) {
-		this.workers = Array.from({ length: count }, (_, thread) => {
-			const worker = begin(thread);
-			worker.on('message', (answer: Answer) => this.#answered(answer));
-			worker.on('error', (error) => void this.end(lost(error instanceof Error ? error.message : String(error))));
-			worker.on('exit', () => void this.end(lost('it was ended from outside')));
-			return worker;
-		});
+		try {
+			for (let thread = 0; thread < count; thread++) this.#join(begin(thread));
+		} catch (error) {
+			const reason = lost(messageOf(error));
+			void this.end(reason);
+			throw reason;
+		}
 	}
 
 	/** Has a thread ended? */
@@ -73,6 +76,13 @@ class Team {
 		this.#over = true;
 		await Promise.all(this.workers.map((worker) => worker.terminate()));
 		this.#failed(reason);
+	}
+
+	#join(worker: Worker): void {
+		worker.on('message', (answer: Answer) => this.#answered(answer));
+		worker.on('error', (error) => void this.end(lost(messageOf(error))));
+		worker.on('exit', () => void this.end(lost('it was ended from outside')));
+		this.workers.push(worker);
 	}
 
 	#answered(answer: Answer): void {
