@@ -25,3 +25,27 @@ export const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
 /** x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))): the Gelu of ONNX with approximate = "tanh". */
 export const geluTanh = (x: number): number =>
 	0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+
+/** ln(1 + exp(x)); no overflow for any finite x. */
+export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** x / (1 + |x|). */
+export const softsign = (x: number): number => x / (1 + Math.abs(x));
+
+/** x * tanh(softplus(x)). */
+export const mish = (x: number): number => x * Math.tanh(softplus(x));
+
+/** x * max(0, min(1, x / 6 + 1 / 2)). */
+export const hardSwish = (x: number): number => x * Math.max(0, Math.min(1, x / 6 + 0.5));
+
+/** x for x >= 0, else alpha * x. */
+export const leakyRelu = (x: number, alpha: number): number => (x >= 0 ? x : alpha * x);
+
+/** x for x >= 0, else alpha * (exp(x) - 1). */
+export const elu = (x: number, alpha: number): number => (x >= 0 ? x : alpha * Math.expm1(x));
+
+/** min(max(x, low), high). */
+export const clip = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+
+/** x for x > alpha, else 0. */
+export const thresholdedRelu = (x: number, alpha: number): number => (x > alpha ? x : 0);

@@ -20,8 +20,11 @@ export type Call = Site & {
 	readonly tensorOf: (attribute: AttributeProto) => Constant;
 };
 
-/** How one operator is imported: the value of its first output; other outputs are refused when something reads them. */
-export type Run = (call: Call) => Value;
+/** The value of a node's first output, or of its outputs in order; others are refused when something reads them. */
+export type Results = Value | { readonly kind: 'outputs'; readonly values: readonly Value[] };
+
+/** How one operator is imported. */
+export type Run = (call: Call) => Results;
 
 type Default = number | string | readonly number[];
 type Attributes<D> = {

@@ -101,7 +101,7 @@ class Importer {
 	addNode(node: OpNode): void {
 		for (const name of node.outputs) this.#values.set(name, undefined);
 		const opset = this.#opsets.get(node.domain === RECOGNISED ? '' : node.domain);
-		const value = this.#attempt(
+		const values = this.#attempt(
 			() => this.#run(node, opset),
 			(issue) => ({
 				...issue,
@@ -112,7 +112,7 @@ class Importer {
 				...(opset === undefined ? {} : { opset }),
 			}),
 		);
-		this.#values.set(node.outputs[0] ?? '', value);
+		for (const [i, name] of node.outputs.entries()) this.#values.set(name, values?.[i]);
 	}
 
 	/** Errors: 'unsupported' for an output that needs no encryption, because nothing encrypted goes into it. */
@@ -129,16 +129,13 @@ class Importer {
 		});
 	}
 
-	/** The value of the node's first output; undefined when an operand was refused already. */
-	#run(node: OpNode, opset: number | undefined): Value | undefined {
+	/** The values of the node's outputs that are computed; undefined when an operand was refused already. */
+	#run(node: OpNode, opset: number | undefined): readonly Value[] | undefined {
 		const run = opset === undefined ? undefined : runOf(node.domain, node.op, opset);
 		if (run === undefined || opset === undefined) return refuse(unsupportedNode(node, opset));
-		const extra = node.outputs.find((name, i) => i > 0 && name !== '' && this.#reads.has(name));
-		if (extra !== undefined)
-			refuse({ code: 'unsupported', message: `only the first output of ${node.op} is computed, not '${extra}'.` });
 		const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#value(name)));
 		if (inputs.some((value, i) => value === undefined && node.inputs[i] !== '')) return undefined;
-		return run({
+		const results = run({
 			builder: this.builder,
 			origin: labelOf(node),
 			node,
@@ -146,6 +143,11 @@ class Importer {
 			inputs,
 			tensorOf: ({ t }) => readTensor(t ?? {}, this.#external),
 		});
+		const values = results.kind === 'outputs' ? results.values : [results];
+		const extra = node.outputs.find((name, i) => i >= values.length && name !== '' && this.#reads.has(name));
+		if (extra !== undefined)
+			refuse({ code: 'unsupported', message: `only the first output of ${node.op} is computed, not '${extra}'.` });
+		return values;
 	}
 
 	#value(name: string): Value | undefined {

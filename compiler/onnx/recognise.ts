@@ -13,6 +13,8 @@ type Model = {
  * Activations that exporters spell out, put together again before anything is imported:
  *
  *     x * Sigmoid(x)                       = Silu(x)
+ *     x * Tanh(Softplus(x))                = Mish(x)
+ *     x * HardSigmoid(x)                   = HardSwish(x), for alpha = 1/6 and beta = 1/2
  *     x * (1 + Erf(x / sqrt 2)) * 0.5      = Gelu(x), factors in any order
  *
  * Only the last node is replaced; the others are dropped as dead code unless something else reads them. The last node
@@ -23,10 +25,19 @@ export const recognise = (nodes: readonly OpNode[], number: Model['number']): re
 	const model: Model = { producer: (name) => producers.get(name), number };
 	return nodes.map((node) => {
 		if (!isStandard(node, 'Mul')) return node;
-		const silu = siluOperand(node, model);
-		if (silu !== undefined) return { ...node, op: 'Silu', domain: RECOGNISED, inputs: [silu], attributes: [] };
+		const replaced = (op: string, x: string): OpNode => ({
+			...node,
+			op,
+			domain: RECOGNISED,
+			inputs: [x],
+			attributes: [],
+		});
+		for (const [op, gateOf] of Object.entries(GATES)) {
+			const x = gatedOperand(node, model, gateOf);
+			if (x !== undefined) return replaced(op, x);
+		}
 		const gelu = geluOperand(node, model);
-		return gelu === undefined ? node : { ...node, op: 'Gelu', domain: RECOGNISED, inputs: [gelu], attributes: [] };
+		return gelu === undefined ? node : replaced('Gelu', gelu);
 	});
 };
 
@@ -39,10 +50,28 @@ const operandsOf = (model: Model, name: string, op: string): readonly string[] |
 	return isStandard(node, op) ? node.inputs : undefined;
 };
 
-/** x of x * Sigmoid(x). */
-const siluOperand = ({ inputs: [a = '', b = ''] }: OpNode, model: Model): string | undefined => {
-	if (operandsOf(model, b, 'Sigmoid')?.[0] === a) return a;
-	return operandsOf(model, a, 'Sigmoid')?.[0] === b ? b : undefined;
+/** What x is multiplied by in x * gate(x), as a function from the name of gate(x) to that of x. */
+const GATES: Readonly<Record<string, (model: Model, name: string) => string | undefined>> = {
+	Silu: (model, name) => operandsOf(model, name, 'Sigmoid')?.[0],
+	Mish: (model, name) => operandsOf(model, operandsOf(model, name, 'Tanh')?.[0] ?? '', 'Softplus')?.[0],
+	HardSwish: (model, name) => {
+		const node = model.producer(name);
+		if (!isStandard(node, 'HardSigmoid')) return undefined;
+		const numberOf = (attribute: string, absent: number): number =>
+			node.attributes.find((given) => given.name === attribute)?.f ?? absent;
+		const same = isAbout(numberOf('alpha', 0.2), 1 / 6) && isAbout(numberOf('beta', 0.5), 0.5);
+		return same ? node.inputs[0] : undefined;
+	},
+};
+
+/** x of x * gate(x), factors in any order. */
+const gatedOperand = (
+	{ inputs: [a = '', b = ''] }: OpNode,
+	model: Model,
+	gateOf: (model: Model, name: string) => string | undefined,
+): string | undefined => {
+	if (gateOf(model, b) === a) return a;
+	return gateOf(model, a) === b ? b : undefined;
 };
 
 /** x of a product of x, 1 + Erf(x / sqrt 2) and 0.5. */

@@ -97,22 +97,23 @@ const dimensionsOf = (tensor: TensorProto): readonly number[] => {
 export const readTensor = (tensor: TensorProto, external: ExternalData): Constant => {
 	const shape = dimensionsOf(tensor);
 	const size = shape.reduce((product, d) => product * d, 1);
-	const format = FORMATS.get(tensor.dataType ?? 0);
+	const dataType = tensor.dataType ?? 0;
+	const format = FORMATS.get(dataType);
 	if (format === undefined)
-		return unsupported(`A tensor has elements of type ${typeName(tensor.dataType ?? 0)}, which are not computed with.`);
+		return unsupported(`A tensor has elements of type ${typeName(dataType)}, which are not computed with.`);
 	const isExternal = tensor.dataLocation === DataLocation.EXTERNAL;
 	const raw = isExternal ? external.read(tensor) : tensor.rawData;
 	if (raw === undefined || raw === null || (raw.length === 0 && !isExternal)) {
 		const values = format.field(tensor);
 		if (values.length !== size) malformed(`A tensor of shape [${shape}] holds ${values.length} values.`);
-		return constant(shape, Float64Array.from(values), format.type);
+		return { ...constant(shape, Float64Array.from(values), format.type), dataType };
 	}
 	if (raw.length !== size * format.bytes)
 		malformed(`A tensor of shape [${shape}] holds ${raw.length} bytes instead of ${size * format.bytes}.`);
 	const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
 	const data = new Float64Array(size);
 	for (let i = 0; i < size; i++) data[i] = format.read(view, i * format.bytes);
-	return constant(shape, data, format.type);
+	return { ...constant(shape, data, format.type), dataType };
 };
 
 /** Reads tensors that lie in other files, each file once. */

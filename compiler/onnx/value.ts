@@ -10,6 +10,8 @@ export type Constant = {
 	readonly shape: Shape;
 	readonly type: ElementType;
 	readonly data: Float64Array;
+	/** The ONNX type that the elements are stored in, where a tensor or a Cast says it: what QuantizeLinear saturates to. */
+	readonly dataType?: number;
 };
 export type Encrypted = {
 	readonly kind: 'encrypted';
@@ -46,6 +48,17 @@ export const completing = <T>(complete: (issue: Issue) => Issue, body: () => T):
 		throw error instanceof CompileError ? new CompileError(error.issues.map(complete)) : error;
 	}
 };
+
+/**
+ * The value itself. Errors: 'unsupported' for a constant with an integer beyond 2^53: such integers are read as the
+ * nearest double, which is enough to compare and to cut by (INT64_MAX as "to the end") but not to compute with.
+ */
+export const exact = <V extends Value>(value: V): V =>
+	value.kind === 'encrypted' ||
+	value.type !== 'int' ||
+	value.data.every((element) => Math.abs(element) <= Number.MAX_SAFE_INTEGER)
+		? value
+		: unsupported('This operation computes with an integer beyond 2^53.', 'Use smaller integers, or floats.');
 
 /** The same data in another shape; no node. */
 export const reshaped = (value: Value, shape: Shape): Value => ({ ...value, shape });

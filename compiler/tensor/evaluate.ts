@@ -1,18 +1,8 @@
 import { InternalError } from '../errors.ts';
 import { clenshaw } from '../numeric/chebyshev.ts';
-import { gelu, geluTanh, relu, sigmoid, silu } from '../numeric/functions.ts';
-import { type Activation, type Graph, type Id, type Kind, type Node, type Shape, sizeOf } from './graph.ts';
+import { functionOf } from './activations.ts';
+import { type Graph, type Id, type Kind, type Node, type Shape, sizeOf } from './graph.ts';
 import { apply } from './sparse.ts';
-
-/** The scalar function of every activation. */
-export const activationFunctions: Readonly<Record<Activation, (x: number) => number>> = {
-	relu,
-	sigmoid,
-	tanh: Math.tanh,
-	silu,
-	gelu,
-	geluTanh,
-};
 
 /** What a node's rule sees: values of earlier nodes by id, and the inputs by name. */
 export type Surroundings = {
@@ -43,7 +33,7 @@ const rules: Rules = {
 	},
 	polynomial: ({ x, series: { center, radius, coefficients } }, at) =>
 		at.value(x).map((v) => clenshaw(coefficients, (v - center) / radius)),
-	activation: ({ x, fn }, at) => at.value(x).map(activationFunctions[fn]),
+	activation: (node, at) => at.value(node.x).map(functionOf(node)),
 	tail: (node, at) => tail(node, at.value(node.x)),
 };
 

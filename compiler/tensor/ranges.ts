@@ -1,7 +1,7 @@
 import { InternalError } from '../errors.ts';
 import { clenshaw } from '../numeric/chebyshev.ts';
-import { activationFunctions } from './evaluate.ts';
-import type { Activation, BodyKind, ChebyshevSeries, Graph, Id, Node, Shape } from './graph.ts';
+import { functionOf, turnsOf } from './activations.ts';
+import type { BodyKind, ChebyshevSeries, Graph, Id, Node, Shape } from './graph.ts';
 import { sizeOf } from './graph.ts';
 import type { Head } from './passes/split.ts';
 
@@ -28,16 +28,6 @@ export const hull = ({ low, high }: Bounds): Interval => [
 	low.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
 	high.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
 ];
-
-/** Where each activation that is not monotone has its one minimum. */
-const minimumOf: Readonly<Record<Activation, number | undefined>> = {
-	relu: undefined,
-	sigmoid: undefined,
-	tanh: undefined,
-	silu: -1.278464543,
-	gelu: -0.751791525,
-	geluTanh: -0.752461422,
-};
 
 /** Interval arithmetic of every kind. Elements are taken as independent, so bounds are safe but grow with depth. */
 const rules: Rules = {
@@ -78,12 +68,10 @@ const rules: Rules = {
 	polynomial: ({ x, series }, at) => {
 		const operand = at(x);
 		const value = (v: number): number => clenshaw(series.coefficients, (v - series.center) / series.radius);
-		return throughFunction(operand, value, criticalPoints(series, hull(operand)));
+		const turns = criticalPoints(series, hull(operand));
+		return throughFunction(operand, value, (low, high) => turns.filter((v) => v > low && v < high));
 	},
-	activation: ({ x, fn }, at) => {
-		const minimum = minimumOf[fn];
-		return throughFunction(at(x), activationFunctions[fn], minimum === undefined ? [] : [minimum]);
-	},
+	activation: (node, at) => throughFunction(at(node.x), functionOf(node), (low, high) => turnsOf(node, low, high)),
 };
 
 const elementwise = ({ low }: Bounds, candidates: (i: number) => readonly number[]): Bounds => {
@@ -95,10 +83,14 @@ const elementwise = ({ low }: Bounds, candidates: (i: number) => readonly number
 };
 
 /** Range of f over each element's interval: f is monotone between neighbouring `turns`. */
-const throughFunction = (x: Bounds, f: (v: number) => number, turns: readonly number[]): Bounds =>
+const throughFunction = (
+	x: Bounds,
+	f: (v: number) => number,
+	turns: (low: number, high: number) => readonly number[],
+): Bounds =>
 	elementwise(x, (i) => {
 		const [low, high] = [x.low[i] as number, x.high[i] as number];
-		return [low, high, ...turns.filter((v) => v > low && v < high)].map(f);
+		return [low, high, ...turns(low, high)].map(f);
 	});
 
 /** Where the series turns within the interval, to 1/4096 of its width. */

@@ -87,6 +87,25 @@ export const apply = (matrix: SparseMatrix, x: ArrayLike<number>): Float64Array 
 	return y;
 };
 
+/** The matrix with rows and columns exchanged, by counting the entries of each column. */
+export const transposed = ({ rows, columns, rowStart, columnOf, values }: SparseMatrix): SparseMatrix => {
+	const starts = new Int32Array(columns + 1);
+	for (const column of columnOf) starts[column + 1] = (starts[column + 1] as number) + 1;
+	for (let j = 0; j < columns; j++) starts[j + 1] = (starts[j + 1] as number) + (starts[j] as number);
+	const next = starts.slice();
+	const result = { columnOf: new Int32Array(values.length), values: new Float64Array(values.length) };
+	for (let i = 0; i < rows; i++) {
+		for (let k = rowStart[i] as number; k < (rowStart[i + 1] as number); k++) {
+			const column = columnOf[k] as number;
+			const at = next[column] as number;
+			result.columnOf[at] = i;
+			result.values[at] = values[k] as number;
+			next[column] = at + 1;
+		}
+	}
+	return { rows: columns, columns: rows, rowStart: starts, ...result };
+};
+
 /**
  * The product a b: first b, then a. Row by row into one dense row (Gustavson, 1978): one multiplication for each pair of
  * entries, and a sort of each row's columns.

@@ -1,3 +1,4 @@
+import { nameOf } from './activations.ts';
 import type { Graph, Kind, Node } from './graph.ts';
 import { isIdentity, nonZeros, type SparseMatrix } from './sparse.ts';
 
@@ -14,7 +15,7 @@ const printers: Printers = {
 	polynomial: ({ x, series: { center, radius, coefficients } }) =>
 		`polynomial %${x} degree ${coefficients.length - 1} on [${number(center - radius)}, ${number(center + radius)}]` +
 		` c = [${coefficients.map(number).join(', ')}]`,
-	activation: ({ x, fn }) => `${fn} %${x}`,
+	activation: (node) => `${nameOf(node)} %${node.x}`,
 	tail: ({ x, fn, axis, keepDims, selectLast }) =>
 		fn === 'argMax'
 			? `argMax %${x} axis ${axis}${keepDims ? ' keepDims' : ''}${selectLast ? ' selectLast' : ''}`

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { importModel } from '../../compiler/onnx/import.ts';
+import { DataType } from '../../compiler/onnx/proto.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
 import { verify } from '../../compiler/tensor/verify.ts';
 import {
@@ -25,7 +26,11 @@ type InputCase =
 	| { readonly c: readonly number[]; readonly range?: readonly [number, number] }
 	| { readonly ints: readonly number[] }
 	| { readonly int: number }
-	| { readonly values: readonly number[]; readonly shape: readonly number[]; readonly type?: 'BOOL' }
+	| {
+			readonly values: readonly number[];
+			readonly shape: readonly number[];
+			readonly type?: NonNullable<TensorSpec['type']>;
+	  }
 	| { readonly same: number }
 	| null;
 type Case = {
@@ -34,6 +39,8 @@ type Case = {
 	readonly opset: number;
 	readonly attributes?: Readonly<Record<string, AttributeSpec>>;
 	readonly inputs: readonly InputCase[];
+	/** How many outputs there are, 1 unless it is said. */
+	readonly outputs?: number;
 	/** For versions that onnxruntime lacks: a newer one that means the same, with other shapes for the constants. */
 	readonly reference?: {
 		readonly opset: number;
@@ -52,7 +59,7 @@ const tensorOf = (input: Exclude<InputCase, null | { readonly same: number }>, s
 	return { shape, data: randomNumbers(seed, sizeOf(shape), ...(input.range ?? [])) };
 };
 
-/** The model of a case, and what is fed to it; with `folded`, every input becomes a constant and 0 is added to y. */
+/** The model of a case, and what is fed to it; with `folded`, every input becomes a constant and 0 is added to the outputs. */
 const modelOf = (case_: Case, folded: boolean): { spec: ModelSpec; feeds: Map<string, Tensor> } => {
 	const initializers = new Map<string, TensorSpec>();
 	const feeds = new Map<string, Tensor>();
@@ -65,13 +72,18 @@ const modelOf = (case_: Case, folded: boolean): { spec: ModelSpec; feeds: Map<st
 		return `i${i}`;
 	});
 	const { op, attributes = {} } = case_;
-	const nodes: NodeSpec[] = [{ op, inputs: names, outputs: ['y'], attributes }];
+	const results = Array.from({ length: case_.outputs ?? 1 }, (_, i) => `y${i}`);
+	const nodes: NodeSpec[] = [{ op, inputs: names, outputs: results, attributes }];
 	if (folded) {
-		nodes.push({ op: 'Add', inputs: ['y', 'zero'], outputs: ['z'] });
+		for (const y of results)
+			nodes.push(
+				{ op: 'Cast', inputs: [y], outputs: [`f${y}`], attributes: { to: DataType.FLOAT } },
+				{ op: 'Add', inputs: [`f${y}`, 'zero'], outputs: [`z${y}`] },
+			);
 		feeds.set('zero', { shape: [], data: Float64Array.of(0) });
 	}
 	const inputs = [...feeds].map(([name, { shape }]) => ({ name, shape }));
-	const outputs = [folded ? 'z' : 'y'];
+	const outputs = results.map((y) => (folded ? `z${y}` : y));
 	return { spec: { opset: case_.opset, nodes, initializers, inputs, outputs }, feeds };
 };
 
@@ -90,13 +102,15 @@ const check = async (case_: Case, folded: boolean): Promise<void> => {
 	const { spec, feeds } = modelOf(case_, folded);
 	const { graph } = importModel(buildModel(spec));
 	verify(graph);
-	const [output] = graph.outputs;
-	assert.ok(output, 'an output');
+	assert.is(graph.outputs.length, case_.outputs ?? 1);
 	const results = evaluate(graph, new Map([...feeds].map(([name, { data }]) => [name, data])));
-	const expected = (await reference(buildModel(modelOf(referenceOf(case_), folded).spec), feeds)).get(output.name);
-	assert.ok(expected, 'a reference');
-	const actual = { shape: output.shape, data: results.get(output.name) ?? new Float64Array() };
-	assert.is(differenceOf(actual, expected, 1e-4), undefined);
+	const references = await reference(buildModel(modelOf(referenceOf(case_), folded).spec), feeds);
+	for (const { name, shape } of graph.outputs) {
+		const expected = references.get(name);
+		assert.ok(expected, 'a reference');
+		const actual = { shape, data: results.get(name) ?? new Float64Array() };
+		assert.is(differenceOf(actual, expected, 1e-4), undefined);
+	}
 };
 
 /** Only the client computes these: they are not folded. */
@@ -107,7 +121,8 @@ for (const file of readdirSync(folder).sort()) {
 	const cases: readonly Case[] = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
 	for (const case_ of cases) {
 		const title = `${file.replace('.json', '')}: ${case_.op} of opset ${case_.opset}, ${case_.name}`;
-		test(`${title}, computes what onnxruntime computes`, () => check(case_, false));
+		if (case_.inputs.some((input) => input !== null && 'x' in input))
+			test(`${title}, computes what onnxruntime computes`, () => check(case_, false));
 		if (!CLIENT_ONLY.includes(case_.op) && case_.opset >= 7)
 			test(`${title}, is folded when everything is constant`, () => check(case_, true));
 	}

@@ -17,10 +17,16 @@ export type TensorSpec = {
 	readonly shape: readonly number[];
 	readonly data: ArrayLike<number>;
 	/** Default 'FLOAT'. */
-	readonly type?: 'FLOAT' | 'INT64' | 'BOOL' | 'STRING';
+	readonly type?: 'FLOAT' | 'INT8' | 'UINT8' | 'INT32' | 'INT64' | 'BOOL' | 'STRING';
 };
-/** Integers are INT, other numbers FLOAT; `{ float: 1 }` says it. */
-export type AttributeSpec = number | string | readonly number[] | TensorSpec | { readonly float: number };
+/** Integers are INT, other numbers FLOAT, lists INTS; `{ float: 1 }` and `{ floats: [1, 2] }` say it. */
+export type AttributeSpec =
+	| number
+	| string
+	| readonly number[]
+	| TensorSpec
+	| { readonly float: number }
+	| { readonly floats: readonly number[] };
 export type NodeSpec = {
 	readonly op: string;
 	readonly inputs: readonly string[];
@@ -55,6 +61,7 @@ const attributeProto = (name: string, value: AttributeSpec): AttributeProto => {
 		return FLOAT_ATTRIBUTES.includes(name) || !Number.isInteger(value)
 			? { name, type: AttributeType.FLOAT, f: value }
 			: { name, type: AttributeType.INT, i: value };
+	if ('floats' in value) return { name, type: AttributeType.FLOATS, floats: [...value.floats] };
 	if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
 	if ('shape' in value) return { name, type: AttributeType.TENSOR, t: tensorProto(name, value) };
 	return { name, type: AttributeType.INTS, ints: [...value] };
@@ -65,7 +72,9 @@ const toInt64 = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : 
 
 const rawData = ({ type, data }: TensorSpec): Uint8Array => {
 	if (type === 'INT64') return new Uint8Array(BigInt64Array.from(Array.from(data, toInt64)).buffer);
-	if (type === 'BOOL') return Uint8Array.from(data);
+	if (type === 'INT32') return new Uint8Array(Int32Array.from(data).buffer);
+	if (type === 'INT8') return new Uint8Array(Int8Array.from(data).buffer);
+	if (type === 'BOOL' || type === 'UINT8') return Uint8Array.from(data);
 	return new Uint8Array(Float32Array.from(data).buffer);
 };
 

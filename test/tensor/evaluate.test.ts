@@ -44,21 +44,42 @@ test('an affine node is the sum of dense products and the bias, a multiply node 
 });
 
 test('activations are the functions of their names', () => {
-	const functions: Record<Activation, (x: number) => number> = {
+	const functions: Record<Activation, (x: number, a: number, b: number) => number> = {
 		relu: (x) => (x + Math.abs(x)) / 2,
 		sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 		tanh: (x) => Math.sinh(x) / Math.cosh(x),
 		silu: (x) => x / (1 + Math.exp(-x)),
 		gelu: (x) => geluByIntegral(x),
 		geluTanh: (x) => 0.5 * x * (1 + Math.tanh(0.7978845608028654 * (x + 0.044715 * x ** 3))),
+		leakyRelu: (x, a) => Math.max(x, 0) - a * Math.max(-x, 0),
+		elu: (x, a) => Math.max(x, 0) + a * (Math.exp(Math.min(x, 0)) - 1),
+		softplus: (x) => Math.log(1 + Math.exp(x)),
+		softsign: (x) => (x > 0 ? 1 - 1 / (1 + x) : 1 / (1 - x) - 1),
+		mish: (x) => (x * ((1 + Math.exp(x)) ** 2 - 1)) / ((1 + Math.exp(x)) ** 2 + 1),
+		hardSwish: (x) => (Math.abs(x) < 3 ? (x * (x + 3)) / 6 : Math.max(x, 0)),
+		clip: (x, a, b) => (Math.abs(x - a) - Math.abs(x - b) + a + b) / 2,
+		thresholdedRelu: (x, a) => x * Number(x > a),
+		abs: (x) => Math.sqrt(x * x),
+		erf: (x) => 2 * geluByIntegral(x * Math.SQRT2) * (x === 0 ? 0 : 1 / (x * Math.SQRT2)) - Number(x !== 0),
+		exp: (x) => Math.E ** x,
+		log: (x) => Math.log2(x) * Math.LN2,
+		sqrt: (x) => x ** 0.5,
+		reciprocal: (x) => x ** -1,
+		sin: (x) => 2 * Math.sin(x / 2) * Math.cos(x / 2),
+		cos: (x) => 1 - 2 * Math.sin(x / 2) ** 2,
 	};
-	const values = [-3, -0.5, 0, 1, 2.25];
-	for (const [fn, expected] of Object.entries(functions) as [Activation, (x: number) => number][]) {
+	const parameters = [-0.75, 1.5];
+	for (const [fn, expected] of Object.entries(functions) as [
+		Activation,
+		(x: number, a: number, b: number) => number,
+	][]) {
+		const values = ['log', 'sqrt', 'reciprocal'].includes(fn) ? [0.01, 0.5, 1, 2, 9] : [-3, -0.5, 0, 1, 2.25];
 		const sketch = new Sketch();
-		const y = sketch.activation(sketch.input('x', [5]), fn, [5]);
+		const x = sketch.input('x', [5]);
+		const y = sketch.builder.add({ kind: 'activation', x, fn, parameters, shape: [5], origin: fn });
 		const [, result = []] = evaluateAll(sketch.graph({ y: [y, [5]] }), new Map([['x', Float64Array.from(values)]]));
 		values.forEach((x, i) => {
-			assert.ok(Math.abs((result[i] as number) - expected(x)) < 1e-10, `${fn}(${x})`);
+			assert.ok(Math.abs((result[i] as number) - expected(x, -0.75, 1.5)) < 1e-10, `${fn}(${x})`);
 		});
 	}
 });

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { functionOf } from '../../compiler/tensor/activations.ts';
 import { evaluateAll } from '../../compiler/tensor/evaluate.ts';
-import type { BodyKind, Graph } from '../../compiler/tensor/graph.ts';
+import type { Activation, BodyKind, Graph } from '../../compiler/tensor/graph.ts';
 import { hull, inputBounds, propagate } from '../../compiler/tensor/ranges.ts';
 import { choices, dense, REPEATABLE, randomGraph, randomInputs, Sketch } from './graphs.ts';
 
@@ -47,6 +48,36 @@ test('bounds are tight where elements are independent', () => {
 	assert.equal(rangeOf(bowl), [-1, 1]);
 	assert.ok(Math.abs(rangeOf(silu)[0] + 0.27846454276107) < 1e-9);
 	assert.ok(Math.abs(rangeOf(silu)[1] - 3 / (1 + Math.exp(-3))) < 1e-12);
+});
+
+test('the bounds of every activation hold its values on an interval and are reached', () => {
+	const parameters = [-0.75, 1.5];
+	const everywhere: readonly Activation[] = [
+		...(['relu', 'leakyRelu', 'thresholdedRelu', 'clip', 'abs', 'hardSwish', 'sigmoid', 'tanh', 'silu'] as const),
+		...(['gelu', 'geluTanh', 'elu', 'softplus', 'softsign', 'mish', 'erf', 'exp', 'sin', 'cos'] as const),
+	];
+	const intervals = [
+		[-7, 9],
+		[-3, -2.5],
+		[-1, 0.5],
+		[0.25, 4],
+		[2, 2],
+	] as const;
+	for (const fn of [...everywhere, 'log', 'sqrt', 'reciprocal'] as const)
+		for (const [low, high] of everywhere.includes(fn) ? intervals : intervals.slice(3)) {
+			const sketch = new Sketch();
+			const x = sketch.input('x', [1]);
+			const y = sketch.builder.add({ kind: 'activation', x, fn, parameters, shape: [1], origin: fn });
+			const graph = sketch.graph({ y: [y, [1]] }) as Graph<BodyKind>;
+			const bounds = propagate(graph, new Map([['x', inputBounds([1], [low, high])]]));
+			const [least, most] = hull(bounds[y] ?? inputBounds([0], [0, 0]));
+			const f = functionOf({ fn, parameters });
+			const values = Array.from({ length: 20_001 }, (_, i) => f(low + ((high - low) * i) / 20_000));
+			const [smallest, largest] = [Math.min(...values), Math.max(...values)];
+			const text = `${fn} on [${low}, ${high}]: [${least}, ${most}] for [${smallest}, ${largest}]`;
+			assert.ok(least <= smallest + 1e-8 && least > smallest - 2e-3, text);
+			assert.ok(most >= largest - 1e-8 && most < largest + 2e-3, text);
+		}
 });
 
 test('a head scales the range of an input, elementwise and in either direction', () => {

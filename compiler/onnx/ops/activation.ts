@@ -1,16 +1,38 @@
-import { activationFunctions } from '../../tensor/evaluate.ts';
+import { functionOf } from '../../tensor/activations.ts';
 import { type Activation, type Node, type Shape, sizeOf } from '../../tensor/graph.ts';
-import { attributesOf, axisOf, type Call, operand, type Run } from '../call.ts';
-import { constant, type Encrypted, malformed, type Site, unsupported, type Value } from '../value.ts';
+import { checkSize } from '../../tensor/maps/rows.ts';
+import { broadcastShape, broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
+import { attributesOf, axisOf, type Call, constantOperand, operand, type Run } from '../call.ts';
+import {
+	affineOf,
+	type Encrypted,
+	malformed,
+	misshapen,
+	moved,
+	reshaped,
+	type Site,
+	unsupported,
+	type Value,
+} from '../value.ts';
 
 /** y = fn(x), elementwise. */
-const activated = (site: Site, x: Value, fn: Activation): Value =>
-	x.kind === 'constant'
-		? constant(x.shape, x.data.map(activationFunctions[fn]))
-		: {
-				...x,
-				id: site.builder.add({ kind: 'activation', x: x.id, fn, shape: x.shape, origin: site.origin }),
-			};
+const activated = (site: Site, x: Value, fn: Activation, parameters?: readonly number[]): Value => {
+	const applied = parameters === undefined ? { fn } : { fn, parameters };
+	if (x.kind === 'constant') return { ...x, data: x.data.map(functionOf(applied)) };
+	if (parameters?.some((value) => !Number.isFinite(value)))
+		return malformed(`The parameters [${parameters}] of ${fn} are not finite.`);
+	const id = site.builder.add({ kind: 'activation', x: x.id, ...applied, shape: x.shape, origin: site.origin });
+	return { ...x, id };
+};
+
+/** y = scale * x + shift, one pair for all elements. */
+const scaled = (site: Site, x: Value, scale: number, shift = 0): Value => {
+	if (scale === 1 && shift === 0) return x;
+	const size = sizeOf(x.shape);
+	const factors = new Float64Array(size).fill(scale);
+	const matrix = selectionMatrix(broadcastSource(x.shape, x.shape), size, factors);
+	return affineOf(site, [{ value: x, matrix }], new Float64Array(size).fill(shift), x.shape);
+};
 
 const plainActivation =
 	(fn: Activation): Run =>
@@ -34,6 +56,148 @@ export const Gelu: Run = (call) => {
 	const { approximate } = attributesOf(call, { approximate: 'none' });
 	if (approximate !== 'none' && approximate !== 'tanh') malformed(`Gelu has approximate = '${approximate}'.`);
 	return activated(call, operand(call, 0), approximate === 'tanh' ? 'geluTanh' : 'gelu');
+};
+
+/** y = exp(x) */
+export const Exp = plainActivation('exp');
+/** y = ln x, on values above 0 */
+export const Log = plainActivation('log');
+/** y = x ^ (1 / 2), on values not below 0 */
+export const Sqrt = plainActivation('sqrt');
+/** y = 1 / x, on values that are all above or all below 0 */
+export const Reciprocal = plainActivation('reciprocal');
+/** y = |x| */
+export const Abs = plainActivation('abs');
+/** y = 2 / sqrt(pi) * integral of exp(-t^2) over t from 0 to x */
+export const Erf = plainActivation('erf');
+/** y = sin x */
+export const Sin = plainActivation('sin');
+/** y = cos x */
+export const Cos = plainActivation('cos');
+/** y = ln(1 + exp(x)) */
+export const Softplus = plainActivation('softplus');
+/** y = x / (1 + |x|) */
+export const Softsign = plainActivation('softsign');
+/** y = x tanh(ln(1 + exp(x))) */
+export const Mish = plainActivation('mish');
+/** y = x max(0, min(1, x / 6 + 1 / 2)) */
+export const HardSwish = plainActivation('hardSwish');
+
+/** y = x for x >= 0, else alpha x. */
+const leaky = (site: Site, x: Value, alpha: number): Value => {
+	if (alpha === 1) return x;
+	return alpha === 0 ? activated(site, x, 'relu') : activated(site, x, 'leakyRelu', [alpha]);
+};
+
+/** y = x for x >= 0, else alpha x */
+export const LeakyRelu: Run = (call) => leaky(call, operand(call, 0), attributesOf(call, { alpha: 0.01 }).alpha);
+
+/** y = x for x >= 0, else s x, s a constant; with several slopes y = s x + (1 - s) max(x, 0). */
+export const PRelu: Run = (call) => {
+	attributesOf(call, {});
+	const x = operand(call, 0);
+	const slope = constantOperand(call, 1, 'slope');
+	const shape = broadcastShape(x.shape, slope.shape);
+	if (String(shape) !== String(x.shape)) return misshapen(`The slope [${slope.shape}] does not fit [${x.shape}].`);
+	const first = slope.data[0] ?? 0;
+	if (slope.data.every((s) => s === first)) return leaky(call, x, first);
+	const size = sizeOf(x.shape);
+	checkSize(size);
+	const { data } = moved(call, slope, broadcastSource(slope.shape, x.shape), x.shape) as typeof slope;
+	const source = broadcastSource(x.shape, x.shape);
+	const terms = [
+		{ value: x, matrix: selectionMatrix(source, size, data) },
+		{
+			value: activated(call, x, 'relu'),
+			matrix: selectionMatrix(
+				source,
+				size,
+				data.map((s) => 1 - s),
+			),
+		},
+	];
+	return affineOf(call, terms, new Float64Array(size), x.shape);
+};
+
+/** Before opset 7 a slope of one axis is one for each channel. */
+export const PRelu6: Run = (call) => {
+	const { shape } = operand(call, 0);
+	const slope = constantOperand(call, 1, 'slope');
+	const perChannel = slope.shape.length === 1 && slope.shape[0] !== 1 && shape.length > 2;
+	if (!perChannel) return PRelu(call);
+	const channels = reshaped(slope, [slope.shape[0] as number, ...new Array<number>(shape.length - 2).fill(1)]);
+	return PRelu({ ...call, inputs: [call.inputs[0], channels] });
+};
+
+/** y = x for x >= 0, else alpha (exp(x) - 1) */
+export const Elu: Run = (call) => activated(call, operand(call, 0), 'elu', [attributesOf(call, { alpha: 1 }).alpha]);
+
+/** y = gamma x for x >= 0, else gamma alpha (exp(x) - 1) */
+export const Selu: Run = (call) => {
+	const { alpha, gamma } = attributesOf(call, { alpha: 1.6732632423543772, gamma: 1.0507009873554805 });
+	return scaled(call, activated(call, operand(call, 0), 'elu', [alpha]), gamma);
+};
+
+/** y = x for x >= 0, else alpha (exp(x / alpha) - 1) */
+export const Celu: Run = (call) => {
+	const { alpha } = attributesOf(call, { alpha: 1 });
+	if (!(alpha > 0)) return unsupported(`Celu has alpha = ${alpha}.`, 'An alpha above 0 can be compiled.');
+	return scaled(call, activated(call, scaled(call, operand(call, 0), 1 / alpha), 'elu', [1]), alpha);
+};
+
+/** y = max(0, min(1, alpha x + beta)) */
+export const HardSigmoid: Run = (call) => {
+	const { alpha, beta } = attributesOf(call, { alpha: 0.2, beta: 0.5 });
+	return clipped(call, scaled(call, operand(call, 0), alpha, beta), 0, 1);
+};
+
+/** y = x / (1 + exp(-alpha x)) */
+export const Swish: Run = (call) => {
+	const { alpha } = attributesOf(call, { alpha: 1 });
+	const x = operand(call, 0);
+	if (alpha === 0) return scaled(call, x, 0.5);
+	return scaled(call, activated(call, scaled(call, x, alpha), 'silu'), 1 / alpha);
+};
+
+/** y = x for x > alpha, else 0 */
+export const ThresholdedRelu: Run = (call) => {
+	const { alpha } = attributesOf(call, { alpha: 1 });
+	const x = operand(call, 0);
+	return alpha === 0 ? activated(call, x, 'relu') : activated(call, x, 'thresholdedRelu', [alpha]);
+};
+
+/** y = min(max(x, low), high): with one bound, relu(x - low) + low or high - relu(high - x). */
+const clipped = (site: Site, x: Value, low: number, high: number): Value => {
+	if (x.kind === 'constant') return activated(site, x, 'clip', [low, high]);
+	if (low >= high) return scaled(site, x, 0, high);
+	if (isBound(low) && isBound(high)) return activated(site, x, 'clip', [low, high]);
+	if (isBound(low)) return scaled(site, activated(site, scaled(site, x, 1, -low), 'relu'), 1, low);
+	if (isBound(high)) return scaled(site, activated(site, scaled(site, x, -1, high), 'relu'), -1, high);
+	return x;
+};
+
+/** Exporters write the largest float32 where there is no bound. */
+const isBound = (value: number): boolean => Math.abs(value) < 3.4e38;
+
+/** Before opset 11 the bounds are attributes. */
+export const Clip6: Run = (call) => {
+	const { min, max } = attributesOf(call, { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY });
+	return clipped(call, operand(call, 0), min, max);
+};
+
+/** y = min(max(x, min), max), the bounds optional constants. */
+export const Clip: Run = (call) => {
+	attributesOf(call, {});
+	const bound = (i: number, what: string, absent: number): number => {
+		if (call.inputs[i] === undefined) return absent;
+		const { data } = constantOperand(call, i, what);
+		const [value] = data;
+		return value === undefined || data.length > 1 || Number.isNaN(value)
+			? malformed(`The ${what} of Clip is not one number.`)
+			: value;
+	};
+	const low = bound(1, 'minimum', Number.NEGATIVE_INFINITY);
+	return clipped(call, operand(call, 0), low, bound(2, 'maximum', Number.POSITIVE_INFINITY));
 };
 
 /** A tail node of `shape`, whose value the model sees as `seen`. */

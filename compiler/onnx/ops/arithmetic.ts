@@ -7,6 +7,7 @@ import {
 	type Constant,
 	constant,
 	type Encrypted,
+	exact,
 	malformed,
 	misshapen,
 	moved,
@@ -18,7 +19,8 @@ import {
 	type Value,
 } from '../value.ts';
 
-const commonShape = (a: Value, b: Value): Shape => {
+/** The shape that both operands broadcast to. Errors: 'shape' when they do not, 'size'. */
+export const commonShape = (a: Pick<Value, 'shape'>, b: Pick<Value, 'shape'>): Shape => {
 	const shape = broadcastShape(a.shape, b.shape);
 	if (shape === undefined)
 		return misshapen(`Operands of shapes [${a.shape}] and [${b.shape}] do not broadcast together.`);
@@ -40,7 +42,7 @@ const weightedSum = (site: Site, a: Value, b: Value, weightA: number, weightB: n
 		broadcastTerm(a, shape, new Float64Array(size).fill(weightA)),
 		broadcastTerm(b, shape, new Float64Array(size).fill(weightB)),
 	];
-	return affineOf(site, terms, new Float64Array(size), shape);
+	return exact(affineOf(site, terms, new Float64Array(size), shape));
 };
 
 /** y = x * factors with broadcasting. */
@@ -56,7 +58,7 @@ const computed = (a: Constant, b: Constant, fn: (x: number, y: number) => number
 	const left = broadcastSource(a.shape, shape);
 	const right = broadcastSource(b.shape, shape);
 	const data = Float64Array.from(left, (from, i) => fn(a.data[from] as number, b.data[right[i] as number] as number));
-	return constant(shape, data, a.type);
+	return exact(constant(shape, data, a.type));
 };
 
 const product = (site: Site, a: Value, b: Value): Value => {
@@ -92,6 +94,7 @@ export const Div: Run = (call) => {
 	const b = operand(call, 1);
 	if (b.kind === 'encrypted')
 		return unsupported('Division by a value that depends on an encrypted input.', 'Divide by constants only.');
+	if (a.type === 'int' && b.data.includes(0)) return malformed('Integer division by zero.');
 	if (a.kind === 'constant') return computed(a, b, a.type === 'int' ? (x, y) => Math.trunc(x / y) : (x, y) => x / y);
 	if (a.type === 'int') return unsupported('Integer division of an encrypted value.', 'Cast it to float first.');
 	if (b.data.some((value) => value === 0)) return malformed('Division by a constant that is zero.');
@@ -107,6 +110,16 @@ export const Neg: Run = (call) => {
 /** y = x_0 + x_1 + ... */
 export const Sum: Run = (call) => {
 	attributesOf(call, {});
+	return totalOf(call);
+};
+
+/** y = (x_0 + x_1 + ...) / n */
+export const Mean: Run = (call) => {
+	attributesOf(call, {});
+	return product(call, totalOf(call), scalar(1 / call.inputs.length));
+};
+
+const totalOf = (call: Call): Value => {
 	const [first, ...others] = call.inputs.map((_, i) => operand(call, i));
 	return others.reduce((total, value) => weightedSum(call, total, value, 1, 1), first ?? operand(call, 0));
 };

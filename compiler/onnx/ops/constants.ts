@@ -53,7 +53,7 @@ const cast = (call: Call, to: number): Value => {
 	const x = operand(call, 0);
 	const type = elementTypeOf(to);
 	if (type === undefined) return unsupported(`Cast to ${typeName(to)}.`);
-	if (x.kind === 'constant') return castConstant(x, type);
+	if (x.kind === 'constant') return { ...castConstant(x, type), dataType: to };
 	if (type === 'float' || type === x.type) return { ...x, type };
 	return unsupported(`Cast of an encrypted value to ${typeName(to)}, which rounds it.`);
 };

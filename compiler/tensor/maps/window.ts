@@ -21,6 +21,8 @@ export type WindowRequest = Pick<Window, 'input' | 'kernel' | 'strides' | 'dilat
 	readonly ceilMode: boolean;
 };
 
+const AUTO_PADS: readonly string[] = ['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'];
+
 /**
  * The window's output size and padding on every axis. With e = dilation * (kernel - 1) + 1:
  *
@@ -55,11 +57,64 @@ export const windowOf = (request: WindowRequest): Window => {
 		const output = ceilMode && (rounded - 1) * stride >= size + before ? rounded - 1 : rounded;
 		return { output, before, after };
 	});
-	if (!['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'].includes(autoPad))
+	if (!AUTO_PADS.includes(autoPad))
 		refuse({ code: 'file', message: `auto_pad has the value '${autoPad}', which ONNX does not define.` });
 	const output = axes.map((axis) => axis.output);
 	if (output.some((size) => size < 1))
 		refuse({ code: 'shape', message: `A window of [${kernel}] does not fit into the padded input of [${input}].` });
+	checkSize(sizeOf(output) * sizeOf(kernel));
+	const before = axes.map((axis) => axis.before);
+	const after = axes.map((axis) => axis.after);
+	return { input, output, kernel, strides, dilations, before, after };
+};
+
+export type TransposedRequest = Omit<WindowRequest, 'ceilMode'> & {
+	/** Elements added to the end of every axis of the result. */
+	readonly outputPadding: readonly number[];
+	/** What the result has to be, [] when that follows from the padding. */
+	readonly outputShape: readonly number[];
+};
+
+/**
+ * The window of the convolution whose transpose is asked for, so its `input` is what the transposed one makes of
+ * `request.input`, its `output`. With e = dilation * (kernel - 1) + 1 and full = stride * (input - 1) + e + outputPadding:
+ *
+ *     NOTSET, VALID  result = full - before - after
+ *     SAME_*         result = stride * input, unless outputShape says what it is
+ *
+ * Where the result is given, before + after = full - result; an odd one goes to the end for SAME_UPPER, else to the beginning.
+ * Errors: 'file' for lists of the wrong length or nonsensical values, 'shape' where nothing would be left.
+ */
+export const transposedWindowOf = (request: TransposedRequest): Window => {
+	const { input: output, kernel, autoPad } = request;
+	const rank = output.length;
+	const strides = listOf('strides', request.strides, rank, 1);
+	const dilations = listOf('dilations', request.dilations, rank, 1);
+	const added = listOf('output_padding', request.outputPadding, rank, 0);
+	if (kernel.length !== rank || kernel.some((k) => k < 1))
+		refuse({ code: 'file', message: `A kernel of shape [${kernel}] does not fit ${rank} spatial axes.` });
+	if (!AUTO_PADS.includes(autoPad))
+		refuse({ code: 'file', message: `auto_pad has the value '${autoPad}', which ONNX does not define.` });
+	const pads = autoPad === 'NOTSET' ? listOf('pads', request.pads, 2 * rank, 0) : new Array<number>(2 * rank).fill(0);
+	const isSame = autoPad === 'SAME_UPPER' || autoPad === 'SAME_LOWER';
+	const same = isSame ? output.map((size, d) => size * (strides[d] as number)) : [];
+	const given = request.outputShape.length > 0 ? listOf('output_shape', request.outputShape, rank, 1) : same;
+	const axes = output.map((size, d) => {
+		const extent = (dilations[d] as number) * ((kernel[d] as number) - 1) + 1;
+		const full = (strides[d] as number) * (size - 1) + extent + (added[d] as number);
+		const wanted = given[d];
+		if (wanted === undefined) {
+			const [before, after] = [pads[d] as number, pads[rank + d] as number];
+			return { input: full - before - after, before, after };
+		}
+		const padding = Math.max(0, full - wanted);
+		const before = autoPad === 'SAME_UPPER' ? Math.floor(padding / 2) : Math.ceil(padding / 2);
+		return { input: wanted, before, after: padding - before };
+	});
+	const input = axes.map((axis) => axis.input);
+	if (input.some((size) => size < 1))
+		refuse({ code: 'shape', message: `A window of [${kernel}] makes nothing of [${output}] with pads [${pads}].` });
+	checkSize(sizeOf(input));
 	checkSize(sizeOf(output) * sizeOf(kernel));
 	const before = axes.map((axis) => axis.before);
 	const after = axes.map((axis) => axis.after);

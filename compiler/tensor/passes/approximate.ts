@@ -1,13 +1,15 @@
-import { CompileError, InternalError } from '../../errors.ts';
+import { CompileError, InternalError, type Issue } from '../../errors.ts';
 import { clenshaw, degreeOf, trim } from '../../numeric/chebyshev.ts';
 import { fit, minimax } from '../../numeric/fit.ts';
 import type { Samples } from '../../options.ts';
+import { functionOf } from '../activations.ts';
 import { type Agreement, compare, decisionsOf, type OutputSamples } from '../agreement.ts';
 import { checkSamples, countOf } from '../calibrate.ts';
-import { activationFunctions, evaluateNode } from '../evaluate.ts';
+import { evaluateNode } from '../evaluate.ts';
 import type { Activation, BodyKind, ChebyshevSeries, Graph, Id, Node, PolynomialKind } from '../graph.ts';
 import { operandsOf, sizeOf } from '../graph.ts';
 import { type Bounds, boundsOf, hull, type Interval } from '../ranges.ts';
+import { domainIssue, type Frame, frame, MARGIN } from './frame.ts';
 import { rewrite } from './rewrite.ts';
 import type { Tail } from './split.ts';
 
@@ -57,8 +59,6 @@ const LEAST_FIRM_AGREEMENT = 0.985;
 const MOST_ERROR = { decides: 0.3, value: 0.02 };
 /** Without calibration: error relative to the function's range on its interval. */
 const MOST_UNIFORM_ERROR = 0.01;
-/** The interval of a fit is wider than what was seen by this part of its width on both sides. */
-const MARGIN = 0.1;
 /** Weight of the uniform grid beside the data, so that a polynomial stays near the function where few data are. */
 const UNIFORM_WEIGHT = 0.02;
 const BINS = 1024;
@@ -166,24 +166,23 @@ const intervalOf = (rows: readonly Float64Array[], before?: Interval): Interval 
 	return [low, high];
 };
 
-/** Center and radius of an interval with its margin; never so narrow that normalising it would need a huge factor. */
-const frame = ([low, high]: Interval): { readonly center: number; readonly radius: number } => {
-	const center = (low + high) / 2;
-	return { center, radius: Math.max((high - low) * (0.5 + MARGIN), 0.01 * Math.max(1, Math.abs(center))) };
-};
-
 type Candidate = { readonly fits: Fits; readonly agreement: Agreement };
 
 const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, samples: Samples): Approximated => {
 	const intervals = new Map<Id, Interval>();
-	const exact = sweep(graph, samples, (_, id, operand) => {
-		intervals.set(id, intervalOf(operand));
+	const issues: Issue[] = [];
+	const exact = sweep(graph, samples, (node, id, operand) => {
+		const interval = intervalOf(operand);
+		intervals.set(id, interval);
+		issues.push(...domainIssue(node, interval, 'calibration'));
 		return undefined;
 	});
+	if (issues.length > 0) throw new CompileError(issues);
 	const attempt = (degree: number): Candidate => {
 		const fits = new Map<Id, Fitted>();
 		const outputs = sweep(graph, samples, (node, id, operand) => {
-			const fitted = fitData(node, operand, intervalOf(operand, intervals.get(id)), degree);
+			const own = intervals.get(id) ?? intervalOf(operand);
+			const fitted = fitData(node, operand, frame(node.fn, own, intervalOf(operand, own), MARGIN), degree);
 			fits.set(id, fitted);
 			return fitted.series;
 		});
@@ -212,7 +211,10 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	if (best === undefined) throw new InternalError('approximate', 'no degree was tried');
 	const activations = [...best.fits.values()].map(({ fit }) => fit);
 	const count = countOf(samples);
-	const warnings = calibrationWarnings(graph, options, best.agreement, badness(best) > 1 + 1e-9, count);
+	const warnings = [
+		...calibrationWarnings(graph, options, best.agreement, badness(best) > 1 + 1e-9, count),
+		...jumpWarnings(graph),
+	];
 	return {
 		graph: replace(graph, best.fits),
 		report: { activations, agreement: best.agreement, samples: count, warnings },
@@ -252,14 +254,24 @@ const calibrationWarnings = (
 	return warnings;
 };
 
+/** A polynomial is continuous: what jumps is not followed where it does. */
+const jumpWarnings = (graph: Graph<BodyKind>): string[] =>
+	graph.nodes.flatMap((node) => {
+		if (node.kind !== 'activation' || node.fn !== 'thresholdedRelu') return [];
+		const alpha = node.parameters?.[0] ?? 0;
+		return [
+			`${node.origin}: ThresholdedRelu jumps by ${Math.abs(alpha)} at ${alpha}, and no polynomial does: values near there ` +
+				'are off by up to half of it; Relu of x minus the threshold has no jump',
+		];
+	});
+
 /** The weighted least-squares fit of one activation to the distribution of its operand. */
 const fitData = (
 	node: Node<'activation'>,
 	operand: readonly Float64Array[],
-	seen: Interval,
+	{ center, radius }: Frame,
 	degree: number,
 ): Fitted => {
-	const { center, radius } = frame(seen);
 	const counts = new Float64Array(BINS);
 	let total = 0;
 	for (const row of operand)
@@ -268,7 +280,7 @@ const fitData = (
 			counts[bin] = (counts[bin] as number) + 1;
 			total++;
 		}
-	const fn = activationFunctions[node.fn];
+	const fn = functionOf(node);
 	const points = Array.from(counts, (n, i) => {
 		const x = center - radius + ((i + 0.5) * 2 * radius) / BINS;
 		return { x, y: fn(x), weight: ((1 - UNIFORM_WEIGHT) * n) / total + UNIFORM_WEIGHT / BINS };
@@ -279,7 +291,7 @@ const fitData = (
 /** The fit with its errors; `counts` weighs the cells of the interval in the rms error. */
 const describe = (node: Node<'activation'>, series: ChebyshevSeries, counts?: Float64Array): Fitted => {
 	const { center, radius, coefficients } = series;
-	const fn = activationFunctions[node.fn];
+	const fn = functionOf(node);
 	const errorAt = (t: number): number => Math.abs(fn(center + radius * t) - clenshaw(coefficients, t));
 	let [maxError, squares, total] = [0, 0, 0];
 	for (let i = 0; i < BINS; i++) {
@@ -311,6 +323,7 @@ const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approx
 	const warnings = [
 		'no calibration data: activation ranges come from interval arithmetic, wider than real inputs reach; ' +
 			'polynomials fitted to typical inputs are of lower degree and nearer',
+		...jumpWarnings(graph),
 	];
 	graph.nodes.forEach((original, id) => {
 		let node: Node<BodyKind> = original;
@@ -329,22 +342,26 @@ const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approx
 /** The near-minimax polynomial of the smallest sufficient degree, or of the given one. */
 const fitInterval = (
 	node: Node<'activation'>,
-	[low, high]: Interval,
+	interval: Interval,
 	degree: number | undefined,
 	warnings: string[],
 ): Fitted => {
-	const center = (low + high) / 2;
-	const radius = Math.max((high - low) / 2, 0.01 * Math.max(1, Math.abs(center)));
-	const fn = activationFunctions[node.fn];
+	const issues = domainIssue(node, interval, 'propagated');
+	if (issues.length > 0) throw new CompileError(issues);
+	const [low, high] = interval;
+	const { center, radius } = frame(node.fn, interval, interval, 0);
+	const fn = functionOf(node);
 	const samples = Array.from({ length: BINS + 1 }, (_, i) => fn(center + radius * ((2 * i) / BINS - 1)));
-	const range = Math.max(...samples) - Math.min(...samples);
+	const [least, most] = [Math.min(...samples), Math.max(...samples)];
+	const range = most - least;
+	const accepted = Math.max(MOST_UNIFORM_ERROR * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
 	const attempt = (d: number): Fitted =>
 		describe(node, { center, radius, coefficients: trim(minimax(fn, d, center, radius)) });
 	if (degree !== undefined) return attempt(degree);
 	let fitted = attempt(DEGREES[0] as number);
 	for (const d of DEGREES) {
 		fitted = attempt(d);
-		if (fitted.fit.maxError <= MOST_UNIFORM_ERROR * range) return fitted;
+		if (fitted.fit.maxError <= accepted) return fitted;
 	}
 	warnings.push(
 		`${node.origin}: ${node.fn} on [${Number(low.toPrecision(4))}, ${Number(high.toPrecision(4))}] is off by up to ` +

@@ -1,0 +1,127 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DataType } from '../../compiler/onnx/proto.ts';
+import { buildModel, issuesOfModel, type ModelSpec, modelOf, node, run, type TensorSpec } from '../support/onnx.ts';
+
+const int64 = (...data: number[]): TensorSpec => ({ shape: [data.length], data, type: 'INT64' });
+const int = (value: number): TensorSpec => ({ shape: [], data: [value], type: 'INT64' });
+const zeros = new Map([['x', { shape: [1, 2], data: new Float64Array(2) }]]);
+const CONSTANTS = new Map<string, TensorSpec>([
+	['c', { shape: [2], data: [1, 2] }],
+	['scale', { shape: [], data: [0.5] }],
+	['mask', { shape: [2], data: [1, 0], type: 'BOOL' }],
+	['rows', { shape: [1, 2], data: [0, 0], type: 'INT64' }],
+	['one', int(1)],
+	['none', int(0)],
+	['large', int(2 ** 60)],
+	['larger', int(2 ** 60 + 4096)],
+	['zeros', int64(0, 0)],
+	['three', int64(3, -3)],
+	['infinite', { shape: [], data: [Number.NEGATIVE_INFINITY] }],
+]);
+
+/** x + the float of what one node gives. */
+const added = (op: string, inputs: readonly string[], rest: Parameters<typeof node>[3] = {}): ModelSpec =>
+	modelOf(
+		[
+			node(op, inputs, ['k'], rest),
+			node('Cast', ['k'], ['f'], { attributes: { to: DataType.FLOAT } }),
+			node('Add', ['x', 'f'], ['y']),
+		],
+		{ initializers: CONSTANTS },
+	);
+
+const resultOf = (spec: ModelSpec): readonly number[] => [...run(buildModel(spec), zeros).data];
+
+test('operators on constants refuse encrypted operands by name, with a remedy', () => {
+	const cases: readonly (readonly [string, readonly string[]])[] = [
+		...['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'Min', 'Max'].map(
+			(op) => [op, ['x', 'c']] as const,
+		),
+		...['Floor', 'Ceil', 'Round', 'Sign', 'NonZero', 'ReduceMax', 'ReduceMin', 'ReduceProd'].map(
+			(op) => [op, ['x']] as const,
+		),
+		['Where', ['x', 'c', 'c']],
+		['QuantizeLinear', ['x', 'scale']],
+		['DequantizeLinear', ['x', 'scale']],
+	];
+	for (const [op, inputs] of cases) {
+		const [issue, ...others] = issuesOfModel(modelOf([node(op, inputs, ['y'])], { initializers: CONSTANTS }));
+		assert.is(issue?.code, 'unsupported', op);
+		assert.is(issue?.op, op);
+		assert.match(issue?.message ?? '', new RegExp(`${op} .*encrypted`));
+		assert.ok((issue?.hint ?? '').length > 20, op);
+		assert.is(others.length, 0, op);
+	}
+});
+
+test('integers that no double holds are refused where they would have to be told apart', () => {
+	for (const [op, inputs] of [
+		['Equal', ['large', 'large']],
+		['Add', ['large', 'one']],
+		['Mul', ['large', 'three']],
+		['Div', ['large', 'three']],
+		['Mod', ['large', 'three']],
+		['Range', ['large', 'larger', 'one']],
+	] as const)
+		assert.match(issuesOfModel(added(op, inputs))[0]?.message ?? '', /2\^53/, op);
+	assert.equal(resultOf(added('Less', ['three', 'large'])), [1, 1]);
+	assert.equal(resultOf(added('Min', ['three', 'large'])), [3, -3]);
+});
+
+test('what has no value is refused', () => {
+	const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+		['Div', ['three', 'zeros'], /zero/],
+		['Mod', ['three', 'zeros'], /zero/],
+		['Mod', ['c', 'c'], /fmod/],
+		['Range', ['none', 'one', 'none'], /steps of 0/],
+		['Range', ['none', 'infinite', 'one'], /Infinity/],
+		['Range', ['none', 'large', 'one'], /2\^53/],
+		['OneHot', ['three', 'none', 'c'], /depth 0/],
+		['ScatterElements', ['c', 'three', 'c'], /index 3/],
+		['ScatterND', ['c', 'three', 'c'], /do not fit/],
+		['DequantizeLinear', ['rows', 'c', 'one'], /zero points/],
+		['DequantizeLinear', ['three', 'mask', 'scale'], /zero points/],
+		['QuantizeLinear', ['c', 'scale', 'one'], /INT64/],
+		['QuantizeLinear', ['c', 'infinite'], /not positive/],
+		['Trilu', ['c'], /matrix/],
+		['EyeLike', ['c'], /matrix/],
+	];
+	for (const [op, inputs, message] of cases)
+		assert.match(issuesOfModel({ ...added(op, inputs), opset: 14 })[0]?.message ?? '', message, op);
+});
+
+test('a range that would fill the memory is refused', () => {
+	const limit = new Map([...CONSTANTS, ['large', int(2 ** 40)]] as const);
+	const [issue] = issuesOfModel({ ...added('Range', ['none', 'large', 'one']), initializers: limit });
+	assert.is(issue?.code, 'size');
+});
+
+test('the shape of an encrypted value is enough for Size and EyeLike', () => {
+	assert.equal(resultOf(added('Size', ['x'])), [2, 2]);
+	assert.equal(resultOf(added('EyeLike', ['x'])), [1, 0]);
+});
+
+test('before opset 7 truth values broadcast when they are told to', () => {
+	const attributes = { broadcast: 1, axis: 1 };
+	const spec = { ...added('Equal', ['rows', 'three'], { attributes }), opset: 6 };
+	assert.equal(resultOf(spec), [0, 0]);
+	assert.is(issuesOfModel({ ...added('Equal', ['rows', 'three']), opset: 6 })[0]?.code, 'shape');
+});
+
+test('an infinity that Where does not choose does no harm, one that it adds to an encrypted value is refused', () => {
+	const chosen = (condition: string) =>
+		modelOf(
+			[
+				node('Cast', ['zeros'], ['off'], { attributes: { to: DataType.BOOL } }),
+				node('Where', [condition, 'infinite', 'x'], ['y']),
+			],
+			{
+				initializers: CONSTANTS,
+			},
+		);
+	assert.equal(resultOf(chosen('off')), [0, 0]);
+	assert.is(issuesOfModel(chosen('mask'))[0]?.code, 'range');
+});
+
+test.run();
