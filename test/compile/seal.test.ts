@@ -1,18 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
-import { evaluate } from '../../compiler/tensor/evaluate.ts';
+import { type CompileOptions, compile } from '../../compiler/index.ts';
 import { createClient } from '../../runtime/client.ts';
 import { RefusedError } from '../../runtime/errors.ts';
-import type { Result } from '../../runtime/results.ts';
 import { createServer } from '../../runtime/server.ts';
 import { node } from '../support/onnx.ts';
-import { runEncrypted } from './encrypted.ts';
+import { checkResults, runEncrypted } from './encrypted.ts';
 import { calibrationOf, convolutional, floats, logistic, model, sampleOf } from './models.ts';
 import type { Sample } from './support.ts';
-
-/** Errors may pass the stated bound by this factor: not at all. */
-const SLACK = 1;
 
 const engines = [{ backend: 'kernel' }, { backend: 'kernel', threads: 2 }, { backend: 'seal' }] as const;
 
@@ -25,20 +20,6 @@ const checkEncrypted = async (
 	const compiled = compile(bytes, options);
 	for (const engine of engines) checkResults(compiled, samples, await runEncrypted(compiled.program, samples, engine));
 	return compiled.program.client.parameters.ringDegree;
-};
-
-const checkResults = ({ program, stages }: Compiled, samples: readonly Sample[], results: readonly Result[]): void => {
-	assert.is(results.length, samples.length);
-	results.forEach(({ outputs, warnings }, k) => {
-		assert.equal(warnings, []);
-		const expected = evaluate(stages.core, samples[k] as Sample);
-		for (const { name, predictedError } of program.client.outputs) {
-			const raw = outputs.get(name)?.raw.data as Float64Array;
-			const error = Math.max(...raw.map((value, i) => Math.abs(value - (expected.get(name)?.[i] ?? Number.NaN))));
-			assert.ok(error > 0, 'no noise: nothing was encrypted');
-			assert.ok(error <= SLACK * predictedError, `${name}: error ${error}, predicted at most ${predictedError}`);
-		}
-	});
 };
 
 test('an encrypted convolution, square and dense layer give the right answer', async () => {

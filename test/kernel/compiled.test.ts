@@ -1,8 +1,7 @@
 import { test } from 'uvu';
-import * as assert from 'uvu/assert';
 import { type CompileOptions, compile } from '../../compiler/index.ts';
-import { evaluate } from '../../compiler/tensor/evaluate.ts';
 import type { Result } from '../../runtime/results.ts';
+import { checkResults } from '../compile/encrypted.ts';
 import { calibrationOf, convolutional, floats, logistic, model, sampleOf } from '../compile/models.ts';
 import type { Sample } from '../compile/support.ts';
 import { node } from '../support/onnx.ts';
@@ -10,7 +9,8 @@ import { engineOf, evaluated, senderOf } from './programs.ts';
 
 /** Compiles a model and evaluates encrypted samples; the error is what the program predicts at most. */
 const check = async (bytes: Uint8Array, samples: readonly Sample[], options: CompileOptions = {}): Promise<void> => {
-	const { program, stages } = compile(bytes, options);
+	const compiled = compile(bytes, options);
+	const { program } = compiled;
 	const sender = await senderOf(program);
 	const engine = await engineOf(program.server, program.constants, sender);
 	const results: Result[] = [];
@@ -20,17 +20,7 @@ const check = async (bytes: Uint8Array, samples: readonly Sample[], options: Com
 		const outputs = await evaluated(engine, await sender.encrypt(together));
 		results.push(...(await sender.decrypt(outputs, together.length)));
 	}
-	assert.is(results.length, samples.length);
-	results.forEach(({ outputs, warnings }, k) => {
-		assert.equal(warnings, []);
-		const expected = evaluate(stages.core, samples[k] as Sample);
-		for (const { name, predictedError } of program.client.outputs) {
-			const raw = outputs.get(name)?.raw.data as Float64Array;
-			const error = Math.max(...raw.map((value, i) => Math.abs(value - (expected.get(name)?.[i] ?? Number.NaN))));
-			assert.ok(error > 0, 'no noise: nothing was encrypted');
-			assert.ok(error <= predictedError, `${name}: error ${error}, predicted at most ${predictedError}`);
-		}
-	});
+	checkResults(compiled, samples, results);
 };
 
 test('a convolution, a square and a dense layer, for each objective', async () => {

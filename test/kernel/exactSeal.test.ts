@@ -1,14 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { SealBackend } from '../../runtime/backends/seal.ts';
-import { SealKeyOwner } from '../../runtime/backends/sealKeys.ts';
 import { packResidues } from '../../runtime/residues.ts';
 import { loadSeeded, type SealCiphertext } from '../../runtime/seal/ciphertext.ts';
-import { SealContext, type SealPlaintext } from '../../runtime/seal/context.ts';
-import { EvaluationKeys } from '../../runtime/seal/keys.ts';
-import { loadSeal } from '../../runtime/seal/module.ts';
-import { CIPHERTEXT_HEADER, keySlots, PLAINTEXT_HEADER, residueBytes } from '../../runtime/sizes.ts';
-import { everyKey, makeParameters, sampleOf } from '../runtime/support.ts';
+import type { SealPlaintext } from '../../runtime/seal/context.ts';
+import { CIPHERTEXT_HEADER, PLAINTEXT_HEADER, residueBytes } from '../../runtime/sizes.ts';
+import { makeParameters, sampleOf } from '../runtime/support.ts';
+import { openSeal } from '../support/seal.ts';
 import { makeKernel } from './support.ts';
 
 /**
@@ -20,18 +17,8 @@ const { ringDegree } = PARAMETERS;
 /** A product of two fits into one prime. */
 const SCALE = 2 ** 20;
 
-const needs = everyKey(PARAMETERS);
-const module = await loadSeal();
+const { module, context, owner, backend: seal } = await openSeal(PARAMETERS);
 const none = module.seal.ComprModeType.none;
-const context = new SealContext(module, PARAMETERS, needs);
-const owner = new SealKeyOwner(context);
-const keys = await EvaluationKeys.load(
-	context,
-	needs,
-	keySlots(needs).map((slot) => owner.evaluationKey(slot)),
-	{},
-);
-const seal = new SealBackend(context, keys);
 
 /** SEAL's words as they are sent, a row for each of these primes in turn. */
 const sentOf = (words: Uint8Array, primes: readonly number[]): readonly Uint8Array[] =>

@@ -1,16 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { SealBackend } from '../../runtime/backends/seal.ts';
-import { SealKeyOwner } from '../../runtime/backends/sealKeys.ts';
 import { packCiphertext } from '../../runtime/codec.ts';
 import { galoisElement } from '../../runtime/records.ts';
 import { loadCiphertext, loadSeeded, type SealCiphertext } from '../../runtime/seal/ciphertext.ts';
-import { SealContext } from '../../runtime/seal/context.ts';
 import { using } from '../../runtime/seal/handles.ts';
-import { EvaluationKeys } from '../../runtime/seal/keys.ts';
-import { loadSeal } from '../../runtime/seal/module.ts';
-import { ciphertextRecordLength, KEYS_HEADER, keySlots } from '../../runtime/sizes.ts';
-import { everyKey, makeParameters, maxDifference, rootMeanSquare, sampleOf } from '../runtime/support.ts';
+import { ciphertextRecordLength, KEYS_HEADER } from '../../runtime/sizes.ts';
+import { makeParameters, maxDifference, rootMeanSquare, sampleOf } from '../runtime/support.ts';
+import { openSeal } from '../support/seal.ts';
 import { getRows, putRows, type Rows, rowsOfRecord, writeRecord } from './residues.ts';
 import { makeKernel } from './support.ts';
 
@@ -25,18 +21,8 @@ const SLOTS = ringDegree / 2;
 const SCALE = 2 ** 36;
 const STEPS = [1, 5, SLOTS - 3];
 
-const needs = everyKey(PARAMETERS, ...STEPS);
-const module = await loadSeal();
+const { module, context, owner, keys, backend } = await openSeal(PARAMETERS, ...STEPS);
 const none = module.seal.ComprModeType.none;
-const context = new SealContext(module, PARAMETERS, needs);
-const owner = new SealKeyOwner(context);
-const keys = await EvaluationKeys.load(
-	context,
-	needs,
-	keySlots(needs).map((slot) => owner.evaluationKey(slot)),
-	{},
-);
-const backend = new SealBackend(context, keys);
 const moduli = [...PARAMETERS.primes, PARAMETERS.specialPrime];
 const kernel = makeKernel(Math.log2(ringDegree), moduli, { megabytes: 256, scratch: 32 });
 const { exports } = kernel;

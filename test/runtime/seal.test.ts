@@ -1,27 +1,14 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { SealBackend } from '../../runtime/backends/seal.ts';
-import { SealKeyOwner } from '../../runtime/backends/sealKeys.ts';
 import type { CkksParameters } from '../../runtime/plan.ts';
 import { loadCiphertext, loadSeeded, type SealCiphertext, saveCiphertext } from '../../runtime/seal/ciphertext.ts';
 import { SealContext } from '../../runtime/seal/context.ts';
 import { release } from '../../runtime/seal/handles.ts';
-import { EvaluationKeys } from '../../runtime/seal/keys.ts';
-import { loadSeal } from '../../runtime/seal/module.ts';
-import { inputLength, keySlots } from '../../runtime/sizes.ts';
-import { everyKey, findPrimes, makeParameters, maxDifference, refusalOf, SCALE, SMALL, sampleOf } from './support.ts';
+import { inputLength } from '../../runtime/sizes.ts';
+import { openSeal } from '../support/seal.ts';
+import { findPrimes, makeParameters, maxDifference, refusalOf, SCALE, SMALL, sampleOf } from './support.ts';
 
-const needs = everyKey(SMALL, 1);
-const module = await loadSeal();
-const context = new SealContext(module, SMALL, needs);
-const owner = new SealKeyOwner(context);
-const keys = await EvaluationKeys.load(
-	context,
-	needs,
-	keySlots(needs).map((slot) => owner.evaluationKey(slot)),
-	{},
-);
-const backend = new SealBackend(context, keys);
+const { module, context, owner, backend } = await openSeal(SMALL, 1);
 const x = sampleOf(2048);
 
 /** Encrypted, sent and loaded. */
