@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Objective } from '../compiler/options.ts';
-import type { EngineName } from '../runtime/engine.ts';
+import type { EngineName } from '../runtime/plan.ts';
 import { splitAssignment } from './arrays.ts';
 import type { OutputOptions } from './output.ts';
 

@@ -1,4 +1,4 @@
-import type { ProgressListener, SecurityBits } from '../runtime/plan.ts';
+import type { EngineName, ProgressListener, SecurityBits } from '../runtime/plan.ts';
 
 /** Samples of every input by name: one row-major array per sample, as many for each input. */
 export type Samples = ReadonlyMap<string, readonly Float64Array[]>;
@@ -10,7 +10,7 @@ export type Samples = ReadonlyMap<string, readonly Float64Array[]>;
 export type Objective = 'latency' | 'throughput' | 'upload' | 'keys' | 'memory';
 
 /** The evaluator that times and memory are predicted for, and that a program is made fast on. Any program runs on both. */
-export type TargetBackend = 'kernel' | 'seal';
+export type TargetBackend = EngineName;
 
 /** What choices between equal programs are made by. */
 export type Target = { readonly objective: Objective; readonly backend: TargetBackend };

@@ -1,8 +1,6 @@
 import type { EvaluateOptions } from './execute.ts';
 import type { RunOptions } from './pace.ts';
-
-/** What a server computes with. */
-export type EngineName = 'kernel' | 'seal';
+import type { EngineName } from './plan.ts';
 
 export type EngineOptions = RunOptions & {
 	/** Bytes that everything may take. */

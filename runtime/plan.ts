@@ -12,6 +12,9 @@ export const PLAN_FORMAT = 'onnx-seal plan 3';
 
 export type SecurityBits = 128 | 192 | 256;
 
+/** What a server computes a plan with. */
+export type EngineName = 'kernel' | 'seal';
+
 /** CKKS parameters. All primes are 1 mod 2 * ringDegree and below 2^53. */
 export type CkksParameters = {
 	/** N, a power of two. */

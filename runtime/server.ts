@@ -1,11 +1,11 @@
-import type { Engine, EngineName, EngineOptions } from './engine.ts';
+import type { Engine, EngineOptions } from './engine.ts';
 import { chooseEngine, type EngineMakers } from './engines/choose.ts';
 import { RefusedError } from './errors.ts';
 import type { EvaluateOptions } from './execute.ts';
 import { defaultMemoryLimit } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
-import type { Port, ServerProgram } from './plan.ts';
+import type { EngineName, Port, ServerProgram } from './plan.ts';
 import { checkShape, serverComplaint } from './programShape.ts';
 import type { LoadOptions } from './seal/module.ts';
 import { inputLength, keyLengths } from './sizes.ts';
@@ -13,10 +13,9 @@ import { checkThreads } from './threads.ts';
 import { valuesOf } from './values.ts';
 
 export { readConstants } from './constants.ts';
-export type { EngineName } from './engine.ts';
 export { RefusedError } from './errors.ts';
 export type { RunOptions } from './pace.ts';
-export type { Progress, ServerProgram } from './plan.ts';
+export type { EngineName, Progress, ServerProgram } from './plan.ts';
 
 export type ServerOptions = RunOptions &
 	LoadOptions & {

@@ -1,5 +1,6 @@
-import type { Engine, EngineName, EngineOptions } from '../engine.ts';
+import type { Engine, EngineOptions } from '../engine.ts';
 import { RefusedError } from '../errors.ts';
+import type { EngineName } from '../plan.ts';
 
 /** Makes each engine; loaded only when it is wanted. */
 export type EngineMakers = Readonly<Record<EngineName, (options: EngineOptions) => Promise<Engine>>>;

@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createClient } from '../../runtime/client.ts';
-import type { Engine, EngineName, EngineOptions } from '../../runtime/engine.ts';
+import type { Engine, EngineOptions } from '../../runtime/engine.ts';
 import { chooseEngine } from '../../runtime/engines/choose.ts';
 import { RefusedError } from '../../runtime/errors.ts';
+import type { EngineName } from '../../runtime/plan.ts';
 import { createServer, Server } from '../../runtime/server.ts';
 import { everyAnswer, everyOperation, maxDifference, refusalOfAsync, sampleOf } from './support.ts';
 
