@@ -17,6 +17,13 @@ export const checkAborted = (signal: AbortSignal | undefined): void => {
 	if (signal?.aborted === true) throw aborted();
 };
 
+/**
+ * One turn of the event loop. Where there is setImmediate (Node), it comes after other timers and input have had their
+ * turn; timers of Node can follow one another without that, when each has run out before the last one has ended.
+ */
+const turn = (): Promise<void> =>
+	new Promise((resolve) => void (typeof setImmediate === 'function' ? setImmediate(resolve) : setTimeout(resolve, 0)));
+
 /** Reports the progress of one stage and gives way to the event loop now and then. */
 export class Pacer {
 	readonly #stage: string;
@@ -38,7 +45,7 @@ export class Pacer {
 	/** Reports that `done` steps are done and lets the event loop run. Throws RefusedError 'aborted'. */
 	async pause(done: number): Promise<void> {
 		this.#options.onProgress?.({ stage: this.#stage, done, total: this.#total });
-		await new Promise((resolve) => setTimeout(resolve, 0));
+		await turn();
 		checkAborted(this.#options.signal);
 		this.#last = performance.now();
 	}
