@@ -137,7 +137,7 @@ export const compileModel = (
 			message: 'This version compiles every input as an encrypted one, so --plain cannot be honoured.',
 			hint: 'Leave --plain out, or make the plain input a constant of the model.',
 		});
-	const { batch, precision, security, optimize, backend, outputs, degree, maxKeys, maxKeyBytes } = given;
+	const { batch, precision, security, optimize, backend, outputs, degree, maxError, maxKeys, maxKeyBytes } = given;
 	const options: CompileOptions = {
 		...calibrate(model, given, inputsOf(model, given), output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
@@ -150,6 +150,7 @@ export const compileModel = (
 		...(backend === 'seal' ? { backend } : {}),
 		...(outputs === undefined ? {} : { outputs }),
 		...(degree === undefined ? {} : { degree }),
+		...(maxError === undefined ? {} : { maxError }),
 		...(maxKeys === undefined ? {} : { maxKeys }),
 		...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),
 	};

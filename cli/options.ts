@@ -17,6 +17,7 @@ export type CompileArguments = OutputOptions & {
 	readonly outputs?: readonly string[];
 	readonly set?: readonly (readonly [string, number])[];
 	readonly degree?: number;
+	readonly maxError?: number;
 	readonly maxKeys?: number;
 	readonly maxKeyBytes?: number;
 	readonly plain?: readonly string[];
@@ -142,6 +143,11 @@ export const addCompileOptions = (command: Command): Command =>
 			'--degree <d>',
 			'degree of every activation polynomial, 2 to 31 (default: chosen)',
 			between(2, 31, wholeNumber(2)),
+		)
+		.option(
+			'--max-error <e>',
+			'error of the outputs from polynomials, 0.01 for 1 % (default: what keeps decisions)',
+			between(1e-6, 1, number),
 		)
 		.addOption(new Option('--plain <name>').argParser(repeated).hideHelp());
 

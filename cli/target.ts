@@ -31,6 +31,7 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.outputs !== undefined && '--outputs',
 		given.set !== undefined && '--set',
 		given.degree !== undefined && '--degree',
+		given.maxError !== undefined && '--max-error',
 		given.maxKeys !== undefined && '--max-keys',
 		given.maxKeyBytes !== undefined && '--max-key-bytes',
 		given.plain !== undefined && '--plain',

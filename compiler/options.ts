@@ -53,6 +53,11 @@ export type CompileOptions = {
 	readonly name?: string;
 	/** Degree of every fitted activation polynomial; default: the smallest that keeps the model's decisions. */
 	readonly degree?: number;
+	/**
+	 * Largest error of the outputs that the polynomials may cause, relative to the spread of each output (rms). Default: 0.02,
+	 * and 0.3 for outputs whose largest element is what counts, as long as it stays the largest.
+	 */
+	readonly maxError?: number;
 };
 
 /** Surroundings of one compilation: nothing here changes the result. */

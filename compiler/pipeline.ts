@@ -108,7 +108,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	const values = inputValues(imported, parts, samples, options);
 	const approximated = passes.run(
 		'approximate',
-		() => approximate(fused, { samples, inputs: values.bounds, tails: parts.tails, degree: options.degree }),
+		() => approximate(fused, { ...options, samples, inputs: values.bounds, tails: parts.tails }),
 		of(graphs, (a) => a.graph),
 	);
 	const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);

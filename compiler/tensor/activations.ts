@@ -62,6 +62,7 @@ const definitions: Readonly<Record<Activation, Definition>> = {
 	log: { of: Math.log, domain: 'above' },
 	sqrt: { of: Math.sqrt, domain: 'from' },
 	reciprocal: { of: (x) => 1 / x, domain: 'beside' },
+	power: { of: (x, exponent) => x ** exponent, domain: 'above' },
 	sin: { of: Math.sin, turns: waves(0.5) },
 	cos: { of: Math.cos, turns: waves(0) },
 };

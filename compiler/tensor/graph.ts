@@ -21,7 +21,7 @@ export type Shape = readonly number[];
 export type Activation =
 	| ('relu' | 'leakyRelu' | 'thresholdedRelu' | 'clip' | 'abs' | 'hardSwish')
 	| ('sigmoid' | 'tanh' | 'silu' | 'gelu' | 'geluTanh' | 'elu' | 'softplus' | 'softsign' | 'mish' | 'erf')
-	| ('exp' | 'log' | 'sqrt' | 'reciprocal' | 'sin' | 'cos');
+	| ('exp' | 'log' | 'sqrt' | 'reciprocal' | 'power' | 'sin' | 'cos');
 export type Term = { readonly x: Id; readonly matrix: SparseMatrix };
 /** A polynomial in the Chebyshev basis of the interval [center - radius, center + radius]. */
 export type ChebyshevSeries = {
@@ -35,7 +35,7 @@ export type Fields = {
 	affine: { readonly terms: readonly Term[]; readonly bias: Float64Array };
 	multiply: { readonly a: Id; readonly b: Id };
 	polynomial: { readonly x: Id; readonly series: ChebyshevSeries };
-	/** `parameters` by function: alpha of leakyRelu, elu and thresholdedRelu, low and high of clip; all finite. */
+	/** `parameters` by function: alpha of leakyRelu, elu and thresholdedRelu, low and high of clip, the exponent of power; all finite. */
 	activation: { readonly x: Id; readonly fn: Activation; readonly parameters?: readonly number[] };
 	tail: {
 		readonly x: Id;

@@ -65,6 +65,7 @@ test('activations are the functions of their names', () => {
 		log: (x) => Math.log2(x) * Math.LN2,
 		sqrt: (x) => x ** 0.5,
 		reciprocal: (x) => x ** -1,
+		power: (x, a) => Math.exp(a * Math.log(x)),
 		sin: (x) => 2 * Math.sin(x / 2) * Math.cos(x / 2),
 		cos: (x) => 1 - 2 * Math.sin(x / 2) ** 2,
 	};
@@ -73,7 +74,7 @@ test('activations are the functions of their names', () => {
 		Activation,
 		(x: number, a: number, b: number) => number,
 	][]) {
-		const values = ['log', 'sqrt', 'reciprocal'].includes(fn) ? [0.01, 0.5, 1, 2, 9] : [-3, -0.5, 0, 1, 2.25];
+		const values = ['log', 'sqrt', 'reciprocal', 'power'].includes(fn) ? [0.01, 0.5, 1, 2, 9] : [-3, -0.5, 0, 1, 2.25];
 		const sketch = new Sketch();
 		const x = sketch.input('x', [5]);
 		const y = sketch.builder.add({ kind: 'activation', x, fn, parameters, shape: [5], origin: fn });

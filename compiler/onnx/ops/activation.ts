@@ -1,7 +1,7 @@
-import { functionOf } from '../../tensor/activations.ts';
 import { type Activation, type Node, type Shape, sizeOf } from '../../tensor/graph.ts';
 import { checkSize } from '../../tensor/maps/rows.ts';
 import { broadcastShape, broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
+import { activated, inverse, scaled } from '../algebra.ts';
 import { attributesOf, axisOf, type Call, constantOperand, operand, type Run } from '../call.ts';
 import {
 	affineOf,
@@ -14,25 +14,6 @@ import {
 	unsupported,
 	type Value,
 } from '../value.ts';
-
-/** y = fn(x), elementwise. */
-const activated = (site: Site, x: Value, fn: Activation, parameters?: readonly number[]): Value => {
-	const applied = parameters === undefined ? { fn } : { fn, parameters };
-	if (x.kind === 'constant') return { ...x, data: x.data.map(functionOf(applied)) };
-	if (parameters?.some((value) => !Number.isFinite(value)))
-		return malformed(`The parameters [${parameters}] of ${fn} are not finite.`);
-	const id = site.builder.add({ kind: 'activation', x: x.id, ...applied, shape: x.shape, origin: site.origin });
-	return { ...x, id };
-};
-
-/** y = scale * x + shift, one pair for all elements. */
-const scaled = (site: Site, x: Value, scale: number, shift = 0): Value => {
-	if (scale === 1 && shift === 0) return x;
-	const size = sizeOf(x.shape);
-	const factors = new Float64Array(size).fill(scale);
-	const matrix = selectionMatrix(broadcastSource(x.shape, x.shape), size, factors);
-	return affineOf(site, [{ value: x, matrix }], new Float64Array(size).fill(shift), x.shape);
-};
 
 const plainActivation =
 	(fn: Activation): Run =>
@@ -65,7 +46,10 @@ export const Log = plainActivation('log');
 /** y = x ^ (1 / 2), on values not below 0 */
 export const Sqrt = plainActivation('sqrt');
 /** y = 1 / x, on values that are all above or all below 0 */
-export const Reciprocal = plainActivation('reciprocal');
+export const Reciprocal: Run = (call) => {
+	attributesOf(call, {});
+	return inverse(call, operand(call, 0));
+};
 /** y = |x| */
 export const Abs = plainActivation('abs');
 /** y = 2 / sqrt(pi) * integral of exp(-t^2) over t from 0 to x */

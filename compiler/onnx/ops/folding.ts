@@ -1,6 +1,7 @@
 import { sizeOf } from '../../tensor/graph.ts';
 import { checkSize } from '../../tensor/maps/rows.ts';
 import { broadcastSource, range, selectionMatrix, stridesOf } from '../../tensor/maps/selection.ts';
+import { commonShape } from '../algebra.ts';
 import { attributesOf, axesOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
 import {
 	affineOf,
@@ -13,7 +14,6 @@ import {
 	scalar,
 	unsupported,
 } from '../value.ts';
-import { commonShape } from './arithmetic.ts';
 
 /**
  * Operators that are computed on constants while the model is imported: the arithmetic that exporters do on shapes and

@@ -1,7 +1,8 @@
-import { type Shape, sizeOf } from '../../tensor/graph.ts';
+import { sizeOf } from '../../tensor/graph.ts';
 import { range } from '../../tensor/maps/selection.ts';
-import { runningSums, separable, total } from '../../tensor/maps/separable.ts';
+import { runningSums, separable } from '../../tensor/maps/separable.ts';
 import { identity } from '../../tensor/sparse.ts';
+import { averaged, summed } from '../algebra.ts';
 import { attributesOf, axesOf, axisOf, type Call, integersAt, operand, type Run } from '../call.ts';
 import { affineOf, malformed, unsupported, type Value } from '../value.ts';
 
@@ -17,12 +18,10 @@ const reduced = (call: Call, { axes, keepdims, noop }: Reduction, mean: boolean)
 	const isInteger = mean && x.type !== 'float';
 	if (isInteger && x.kind === 'encrypted')
 		return unsupported('The mean of encrypted integers, which is rounded.', 'Cast them to float first.');
+	const keep = keepdims !== 0;
+	if (mean && !isInteger) return averaged(call, x, gone, keep);
 	const count = sizeOf(gone.map((axis) => x.shape[axis] as number));
-	const factors = x.shape.map((length, d) => (gone.includes(d) ? total(length, 1) : identity(length)));
-	const matrix = separable(factors);
-	const weighted = mean && !isInteger ? { ...matrix, values: matrix.values.map((value) => value / count) } : matrix;
-	const shape: Shape = x.shape.flatMap((length, d) => (!gone.includes(d) ? [length] : keepdims === 0 ? [] : [1]));
-	const y = affineOf(call, [{ value: x, matrix: weighted }], new Float64Array(sizeOf(shape)), shape);
+	const y = summed(call, x, gone, keep);
 	return isInteger && y.kind === 'constant' ? { ...y, data: y.data.map((sum) => Math.trunc(sum / count)) } : y;
 };
 

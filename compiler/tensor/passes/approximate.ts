@@ -22,6 +22,8 @@ export type ApproximateOptions = {
 	readonly tails: ReadonlyMap<string, Tail>;
 	/** Degree of every polynomial; default: searched. */
 	readonly degree?: number | undefined;
+	/** Largest relative error asked of every output, whether it decides something or not; default: MOST_ERROR, MOST_UNIFORM_ERROR. */
+	readonly maxError?: number | undefined;
 };
 
 /** One activation and the polynomial that replaces it. */
@@ -197,9 +199,8 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 				const decides =
 					decisionsOf(output, options.tails.get(output.name) ?? [], firstOf(exact, output.name)).length > 0;
 				const error = agreement.relativeErrors.get(output.name) ?? 0;
-				return Number.isNaN(error)
-					? Number.POSITIVE_INFINITY
-					: error / (decides ? MOST_ERROR.decides : MOST_ERROR.value);
+				const most = options.maxError ?? (decides ? MOST_ERROR.decides : MOST_ERROR.value);
+				return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / most;
 			}),
 		);
 	let best: Candidate | undefined;
@@ -328,7 +329,7 @@ const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approx
 	graph.nodes.forEach((original, id) => {
 		let node: Node<BodyKind> = original;
 		if (original.kind === 'activation') {
-			const fitted = fitInterval(original, hull(bounds[original.x] as Bounds), options.degree, warnings);
+			const fitted = fitInterval(original, hull(bounds[original.x] as Bounds), options, warnings);
 			fits.set(id, fitted);
 			const { x, shape, origin } = original;
 			node = { kind: 'polynomial', x, series: fitted.series, shape, origin };
@@ -343,7 +344,7 @@ const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approx
 const fitInterval = (
 	node: Node<'activation'>,
 	interval: Interval,
-	degree: number | undefined,
+	{ degree, maxError = MOST_UNIFORM_ERROR }: Pick<ApproximateOptions, 'degree' | 'maxError'>,
 	warnings: string[],
 ): Fitted => {
 	const issues = domainIssue(node, interval, 'propagated');
@@ -354,7 +355,7 @@ const fitInterval = (
 	const samples = Array.from({ length: BINS + 1 }, (_, i) => fn(center + radius * ((2 * i) / BINS - 1)));
 	const [least, most] = [Math.min(...samples), Math.max(...samples)];
 	const range = most - least;
-	const accepted = Math.max(MOST_UNIFORM_ERROR * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
+	const accepted = Math.max(maxError * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
 	const attempt = (d: number): Fitted =>
 		describe(node, { center, radius, coefficients: trim(minimax(fn, d, center, radius)) });
 	if (degree !== undefined) return attempt(degree);
