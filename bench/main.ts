@@ -1,11 +1,11 @@
 /**
  * The benchmarks by name; each is a script of its own, which says what it takes and prints.
  *
- * npm run bench [-- times|kernel|primitives|threads|throughput|start|batch|precision|accuracy|compare|growth|residual [arguments]]
+ * npm run bench [-- times|kernel|primitives|threads|throughput|start|batch|precision|accuracy|compare|growth|residual|suite|fuzz|large [arguments]]
  */
 const scripts: readonly string[] = [
 	...['times', 'kernel', 'primitives', 'threads', 'throughput', 'start'],
-	...['batch', 'precision', 'accuracy', 'compare', 'growth', 'residual'],
+	...['batch', 'precision', 'accuracy', 'compare', 'growth', 'residual', 'suite', 'fuzz', 'large'],
 ];
 const [given = 'times'] = process.argv.splice(2, 1);
 if (!scripts.includes(given)) {

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { unzipSync, zipSync } from 'fflate';
 import { dump, parse } from 'npyjs';
@@ -135,11 +135,12 @@ const writeNpz = (path: string, arrays: ReadonlyMap<string, NamedArray>): void =
 
 /** Refuses files to be written whose folder is not there: better before a long evaluation than after it. */
 export const checkFolders = (given: readonly string[]): void => {
-	for (const { file } of given.map(splitAssignment)) {
-		const folder = dirname(file);
-		const found = statSync(folder, { throwIfNoEntry: false });
-		if (found?.isDirectory() !== true)
-			refuse(`The folder ${folder} for ${file}`, found === undefined ? 'does not exist' : 'is not a folder');
+	for (const text of given) {
+		const files = [...assignmentsIn(text).map(({ file }) => file), text];
+		const found = files.map((file) => statSync(dirname(file), { throwIfNoEntry: false }));
+		const [file = text] = files;
+		if (!found.some((entry) => entry?.isDirectory()))
+			refuse(`The folder ${dirname(file)} for ${file}`, found[0] === undefined ? 'does not exist' : 'is not a folder');
 	}
 };
 
@@ -152,7 +153,7 @@ export const writeArrays = (
 	arrays: ReadonlyMap<string, NamedArray>,
 ): ReadonlyMap<string, string> => {
 	const files = new Map<string, string>();
-	for (const { name, file } of given.map(splitAssignment)) {
+	for (const { name, file } of given.map((text) => splitAssignment(text, [...arrays.keys()]))) {
 		if (name === undefined && file.endsWith('.npz')) {
 			writeNpz(file, arrays);
 			for (const key of arrays.keys()) files.set(key, file);
@@ -168,23 +169,48 @@ export const writeArrays = (
 	return files;
 };
 
-/** `name=file` or a bare `file`: the name is undefined when it is not given. */
-export const splitAssignment = (text: string): { readonly name: string | undefined; readonly file: string } => {
-	const at = text.indexOf('=');
-	return at <= 0 ? { name: undefined, file: text } : { name: text.slice(0, at), file: text.slice(at + 1) };
+type Assignment = { readonly name: string | undefined; readonly file: string };
+
+/** Every way to read `name=file`, since names and files may hold '=' themselves; the shortest name first. */
+const assignmentsIn = (text: string): readonly Assignment[] =>
+	[...text.matchAll(/=/g)]
+		.filter(({ index }) => index > 0)
+		.map(({ index }) => ({ name: text.slice(0, index), file: text.slice(index + 1) }));
+
+/** `name=file` or a bare `file`: the name is undefined when it is not given. It is one of `names` where that can be. */
+const splitAssignment = (text: string, names: readonly string[] = []): Assignment => {
+	const ways = assignmentsIn(text);
+	const bare = { name: undefined, file: text };
+	const known = ways.findLast(({ name = '' }) => names.includes(name));
+	return known ?? (isPath(text) ? bare : (ways[0] ?? bare));
 };
+
+/** Whether a text with '=' is a file that exists, or would lie in a folder whose name has it. */
+const isPath = (text: string): boolean =>
+	existsSync(text) || (dirname(text).includes('=') && existsSync(dirname(text)));
+
+/** Inputs that have their value already, and whether an .npz may hold arrays for them all the same. */
+export type PlainNames = { readonly plain?: readonly string[]; readonly passOver?: boolean };
 
 /**
  * The arrays that `name=file.npy`, `file.npy` or `file.npz` arguments give to tensors called `names`, by name. A bare .npy file
- * is the only tensor; the arrays of an .npz are called as the tensors are, or there is one of each.
+ * is the only tensor; the arrays of an .npz are called as the tensors are, or there is one of each. What is given for an
+ * input in `plain`, which has its value already, is refused, or passed over in an .npz.
  */
-export const assignArrays = (
+export const givenArrays = (
 	given: readonly string[],
 	names: readonly string[],
 	what: string,
+	{ plain = [], passOver = false }: PlainNames = {},
 ): Map<string, NamedArray> => {
 	const result = new Map<string, NamedArray>();
 	const put = (name: string, array: NamedArray, file: string): void => {
+		if (plain.includes(name))
+			refuse(
+				`${file}: the ${what} "${name}"`,
+				'stays in the clear with the value that --plain gives it',
+				'Leave it out here, or leave --plain out to encrypt it',
+			);
 		if (!names.includes(name))
 			refuse(
 				`${file}: the model`,
@@ -195,15 +221,26 @@ export const assignArrays = (
 		result.set(name, array);
 	};
 	for (const text of given) {
-		const { name, file } = splitAssignment(text);
+		const { name, file } = splitAssignment(text, [...names, ...plain]);
 		const arrays = readArrays(file);
 		const only = arrays.size === 1 ? [...arrays.values()][0] : undefined;
 		if (name !== undefined) put(name, arrays.get(name) ?? only ?? refuse(file, `holds no array "${name}"`), file);
 		else if (only !== undefined && names.length === 1) put(names[0] as string, only, file);
 		else if (arrays.has(''))
 			refuse(file, `does not say which ${what} it is`, `Write name=${file}, with one of ${names.join(', ')}`);
-		else for (const [key, array] of arrays) put(key, array, file);
+		else for (const [key, array] of arrays) if (!(passOver && plain.includes(key))) put(key, array, file);
 	}
+	return result;
+};
+
+/** An array for each of `names`. Throws RefusedError 'input' when one has none. */
+export const assignArrays = (
+	given: readonly string[],
+	names: readonly string[],
+	what: string,
+	plain?: PlainNames,
+): Map<string, NamedArray> => {
+	const result = givenArrays(given, names, what, plain);
 	const missing = names.filter((name) => !result.has(name));
 	if (missing.length > 0)
 		refuse(`No value`, `is given for the ${what} ${missing.map((name) => `"${name}"`).join(', ')}`);

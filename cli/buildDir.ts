@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readConstants } from '../runtime/constants.ts';
 import { RefusedError } from '../runtime/errors.ts';
 import type { ClientProgram, Program, ServerProgram } from '../runtime/plan.ts';
 import { clientComplaint, isList, isNumber, isRecord, isText, serverComplaint } from '../runtime/programShape.ts';
+import { makeFolder } from './folder.ts';
 import { readFile } from './readFile.ts';
 
 const hint = 'Compile the model again with this version of onnx-seal';
@@ -16,7 +17,7 @@ const refuse = (path: string, why: string): never => {
 export const writeFiles = (folder: string, files: ReadonlyMap<string, Uint8Array | string>): void => {
 	for (const [name, content] of files) {
 		const path = join(folder, name);
-		mkdirSync(dirname(path), { recursive: true });
+		makeFolder(dirname(path));
 		writeFileSync(path, content);
 	}
 };

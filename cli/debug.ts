@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CompileContext } from '../compiler/options.ts';
+import { makeFolder } from './folder.ts';
 
 export type Observe = NonNullable<CompileContext['observe']>;
 
@@ -9,7 +10,7 @@ export const debugObserver = (): Observe | undefined => {
 	const level = Number(process.env.HE_DEBUG ?? 0);
 	const folder = process.env.HE_DUMP;
 	if (!(level >= 1) && !folder) return undefined;
-	if (folder) mkdirSync(folder, { recursive: true });
+	if (folder) makeFolder(folder);
 	let position = 0;
 	return ({ pass, milliseconds, text }) => {
 		const number = String(position++).padStart(2, '0');

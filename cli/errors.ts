@@ -10,10 +10,25 @@ export class UsageError extends Error {
 	override readonly name = 'UsageError';
 }
 
-/** The parts as one paragraph of sentences. */
+/** Issues that are told in full; of others their number is told. */
+const MOST_ISSUES = 20;
+/** Characters of a part of a paragraph: names of a model may be of any length, and hold anything. */
+const MOST_CHARACTERS = 2000;
+
+const shortened = (text: string): string =>
+	text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)} ...`;
+
+/** The parts as one paragraph of sentences, without characters that a terminal obeys. */
 const paragraph = (parts: readonly (string | undefined)[]): string =>
 	parts
-		.map((part) => (part ?? '').trim().replace(/\s*\n\s*/g, ' '))
+		.map((part) =>
+			shortened(
+				(part ?? '')
+					.trim()
+					.replace(/\s*\n\s*/g, ' ')
+					.replace(/\p{Cc}/gu, '?'),
+			),
+		)
 		.filter((part) => part !== '')
 		.map((part) => (/[.!?]$/.test(part) ? part : `${part}.`))
 		.join(' ');
@@ -26,6 +41,16 @@ const describe = ({ message, hint, node, op, domain, opset }: Issue): string => 
 		opset === undefined || message.includes(`opset ${opset}`) ? '' : `opset ${opset}`,
 	].filter((fact) => fact !== '');
 	return paragraph([facts.length > 0 ? `${message.trim().replace(/\.$/, '')} (${facts.join(', ')})` : message, hint]);
+};
+
+/** How many further issues there are, of which operators. */
+const others = (issues: readonly Issue[]): readonly string[] => {
+	if (issues.length === 0) return [];
+	const counts = new Map<string, number>();
+	for (const { op = 'no operator' } of issues) counts.set(op, (counts.get(op) ?? 0) + 1);
+	const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST_ISSUES);
+	const listed = most.map(([op, count]) => `${count} of ${op}`).join(', ');
+	return [`error: ${paragraph([`${issues.length} more are like these: ${listed}`])}`];
 };
 
 const systemReasons: Readonly<Record<string, string>> = {
@@ -51,7 +76,13 @@ const fileProblem = (error: unknown): string | undefined => {
 /** One paragraph for each thing that is wrong, and the status to end with. Only a defect of ours shows a stack. */
 export const explain = (error: unknown): { readonly status: ExitStatus; readonly paragraphs: readonly string[] } => {
 	if (error instanceof CompileError)
-		return { status: 3, paragraphs: error.issues.map((issue) => `error: ${describe(issue)}`) };
+		return {
+			status: 3,
+			paragraphs: [
+				...error.issues.slice(0, MOST_ISSUES).map((issue) => `error: ${describe(issue)}`),
+				...others(error.issues.slice(MOST_ISSUES)),
+			],
+		};
 	if (error instanceof RefusedError)
 		return { status: 3, paragraphs: [`error: ${paragraph([error.message, error.hint])}`] };
 	if (error instanceof UsageError) return { status: 2, paragraphs: [`error: ${paragraph([error.message])}`] };

@@ -1,11 +1,11 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { refuse } from '../compiler/errors.ts';
 import { type Compiled, compile } from '../compiler/index.ts';
-import { importModel } from '../compiler/onnx/import.ts';
+import { importModel, inputNames } from '../compiler/onnx/import.ts';
 import type { CompileContext, CompileOptions, Samples } from '../compiler/options.ts';
 import type { Report } from '../compiler/report.ts';
-import { assignArrays, type NamedArray, samplesIn } from './arrays.ts';
+import { assignArrays, givenArrays, type NamedArray, type PlainNames, samplesIn } from './arrays.ts';
 import { debugObserver, type Observe } from './debug.ts';
 import type { CompileArguments } from './options.ts';
 import type { Output } from './output.ts';
@@ -20,6 +20,9 @@ export type Port = { readonly name: string; readonly shape: readonly number[] };
 
 /** What the report calls ranges that are those of a run's own samples. */
 export const GIVEN_INPUT = 'the given input';
+
+/** A model, or a file that it keeps data in, may be as large. */
+const MOST_MODEL_BYTES = 700_000_000;
 
 /** Samples of a run serve as calibration up to this number. */
 const enough = 256;
@@ -46,18 +49,24 @@ const externalReader =
 			});
 		const real = realpathSync(path);
 		if (!real.startsWith(folder + sep)) out();
-		return readFile(real);
+		if (!statSync(real).isFile())
+			refuse({
+				code: 'file',
+				message: `The model keeps data in "${location}", which is no file.`,
+				hint: 'Put a file of that name beside the model.',
+			});
+		return readFile(real, MOST_MODEL_BYTES);
 	};
 
 export const readModel = (path: string): ModelFile => ({
 	path,
-	bytes: readFile(path),
+	bytes: readFile(path, MOST_MODEL_BYTES),
 	readExternal: externalReader(path),
 });
 
 /** Samples for each of the ports from `[name=]file` arguments, equally many for each. */
-export const readSamples = (files: readonly string[], ports: readonly Port[]): Samples =>
-	sampleArrays(assignArrays(files, ports.map(({ name }) => name), 'input'), ports); // biome-ignore format: one thought
+export const readSamples = (files: readonly string[], ports: readonly Port[], plain: PlainNames = {}): Samples =>
+	sampleArrays(assignArrays(files, ports.map(({ name }) => name), 'input', plain), ports); // biome-ignore format: one thought
 
 const sampleArrays = (arrays: ReadonlyMap<string, NamedArray>, ports: readonly Port[]): Samples => {
 	const samples = new Map(
@@ -81,20 +90,22 @@ const beside = (model: string): string | undefined =>
 const calibrate = (
 	model: ModelFile,
 	given: CompileArguments,
-	ports: readonly Port[],
+	inputs: Inputs,
 	output: Output,
 	data: Samples | undefined,
 ): Pick<CompileOptions, 'calibration' | 'calibrationSource' | 'inputRange'> => {
+	const read = (files: readonly string[]): Samples =>
+		readSamples(files, inputs.ports, { plain: [...inputs.plain.keys()], passOver: true });
 	if (given.calibrate !== undefined)
 		return {
-			calibration: readSamples(given.calibrate, ports),
+			calibration: read(given.calibrate),
 			calibrationSource: given.calibrate.map((file) => basename(file)).join(', '),
 		};
 	if (given.inputRange !== undefined) return { inputRange: given.inputRange };
 	const file = beside(model.path);
 	if (file !== undefined) {
 		output.note(`Ranges are taken from ${file}, which lies beside the model.`);
-		return { calibration: readSamples([file], ports), calibrationSource: basename(file) };
+		return { calibration: read([file]), calibrationSource: basename(file) };
 	}
 	if (data !== undefined) {
 		output.note('There is no calibration: ranges are taken from the given input.');
@@ -107,16 +118,26 @@ const calibrate = (
 
 const dimensionsOf = (given: CompileArguments): ReadonlyMap<string, number> => new Map(given.set ?? []);
 
-/** The inputs of a model: names and static shapes. */
-export const inputsOf = (model: ModelFile, given: CompileArguments): readonly Port[] =>
-	importModel(
+/** The values of the inputs that stay in the clear. */
+const plainOf = (model: ModelFile, { plain }: CompileArguments): ReadonlyMap<string, NamedArray> =>
+	plain === undefined ? new Map() : givenArrays(plain, inputNames(model.bytes), 'input');
+
+/** The inputs of a model: names and static shapes of those that are encrypted, and values of those that are not. */
+type Inputs = { readonly ports: readonly Port[]; readonly plain: ReadonlyMap<string, NamedArray> };
+
+export const inputsOf = (model: ModelFile, given: CompileArguments): Inputs => {
+	const plain = plainOf(model, given);
+	const { inputs } = importModel(
 		model.bytes,
 		{
 			dimensions: dimensionsOf(given),
+			plain,
 			...(given.outputs === undefined ? {} : { outputs: given.outputs }),
 		},
 		{ readExternal: model.readExternal },
-	).inputs;
+	);
+	return { ports: inputs, plain };
+};
 
 type Surroundings = {
 	/** The samples of a run, used when nothing else calibrates. */
@@ -131,17 +152,18 @@ export const compileModel = (
 	output: Output,
 	{ data, observe }: Surroundings = {},
 ): { readonly compiled: Compiled; readonly compileMs: number } => {
-	if (given.plain !== undefined)
-		refuse({
-			code: 'option',
-			message: 'This version compiles every input as an encrypted one, so --plain cannot be honoured.',
-			hint: 'Leave --plain out, or make the plain input a constant of the model.',
-		});
-	const { batch, precision, security, optimize, backend, outputs, degree, maxError, maxKeys, maxKeyBytes } = given;
+	const { ports, plain } = inputsOf(model, given);
+	for (const [name, { shape }] of plain)
+		output.note(
+			`The input "${name}" [${shape.join(', ')}] stays in the clear: its value is a constant of the program.`,
+		);
+	const { batch, precision, security, optimize, backend, outputs, degree, maxError, maxpool, maxKeys, maxKeyBytes } =
+		given;
 	const options: CompileOptions = {
-		...calibrate(model, given, inputsOf(model, given), output, data),
+		...calibrate(model, given, { ports, plain }, output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
 		dimensions: dimensionsOf(given),
+		plain,
 		...(batch === undefined ? {} : { batch }),
 		...(precision === undefined ? {} : { precision }),
 		...(security === undefined ? {} : { security: Number(security) as 128 | 192 | 256 }),
@@ -151,6 +173,7 @@ export const compileModel = (
 		...(outputs === undefined ? {} : { outputs }),
 		...(degree === undefined ? {} : { degree }),
 		...(maxError === undefined ? {} : { maxError }),
+		...(maxpool === undefined ? {} : { maxpool }),
 		...(maxKeys === undefined ? {} : { maxKeys }),
 		...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),
 	};

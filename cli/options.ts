@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Objective } from '../compiler/options.ts';
 import type { EngineName } from '../runtime/plan.ts';
-import { splitAssignment } from './arrays.ts';
 import type { OutputOptions } from './output.ts';
 
 /** Options of everything that compiles a model. */
@@ -18,8 +17,10 @@ export type CompileArguments = OutputOptions & {
 	readonly set?: readonly (readonly [string, number])[];
 	readonly degree?: number;
 	readonly maxError?: number;
+	readonly maxpool?: 'average';
 	readonly maxKeys?: number;
 	readonly maxKeyBytes?: number;
+	/** Inputs that stay in the clear: name=file. */
 	readonly plain?: readonly string[];
 };
 
@@ -101,9 +102,20 @@ const dimension = (
 	text: string,
 	known: readonly (readonly [string, number])[] | undefined,
 ): readonly (readonly [string, number])[] => {
-	const { name, file } = splitAssignment(text);
-	if (name === undefined) throw new InvalidArgumentError('It takes the form name=value.');
-	return [...(known ?? []), [name, wholeNumber(1)(file)]];
+	const at = text.lastIndexOf('=');
+	if (at <= 0) throw new InvalidArgumentError('It takes the form name=value.');
+	const name = text.slice(0, at);
+	if (known?.some(([other]) => other === name)) throw new InvalidArgumentError(`'${name}' has a value already.`);
+	return [...(known ?? []), [name, wholeNumber(1)(text.slice(at + 1))]];
+};
+
+/** Which name and which file, in a text with several '=', is known with the names of the inputs. */
+const plainInput = (text: string, known: readonly string[] | undefined): readonly string[] => {
+	if (text.indexOf('=') <= 0)
+		throw new InvalidArgumentError(
+			'It takes the form name=file.npy: an input that stays in the clear is a constant of the program, so its value is needed when it is compiled.',
+		);
+	return repeated(text, known);
 };
 
 export const addOutputOptions = (command: Command): Command =>
@@ -149,7 +161,13 @@ export const addCompileOptions = (command: Command): Command =>
 			'error of the outputs from polynomials, 0.01 for 1 % (default: what keeps decisions)',
 			between(1e-6, 1, number),
 		)
-		.addOption(new Option('--plain <name>').argParser(repeated).hideHelp());
+		.addOption(
+			new Option(
+				'--maxpool <what>',
+				'what MaxPool is replaced by: another model, far less deep (default: kept)',
+			).choices(['average']),
+		)
+		.option('--plain <name=file>', 'an input that stays in the clear, and its value: x.npy; repeatable', plainInput);
 
 /** What a program is compiled for where it is not evaluated at once. */
 export const addTargetOption = (command: Command): Command =>

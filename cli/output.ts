@@ -56,11 +56,15 @@ const makeProgress = (quiet: boolean): { listener: ProgressListener; settle: () 
 	return { listener, settle };
 };
 
+/** The text without what a terminal obeys, or writes from right to left: names come from files of others. Lines and tabs stay. */
+const printable = (text: string): string =>
+	text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) => ('\n\t'.includes(character) ? character : '?'));
+
 export const makeOutput = ({ json = false, quiet = false }: OutputOptions): Output => {
 	const { listener, settle } = makeProgress(quiet);
 	const warn = (line: string): void => {
 		settle();
-		process.stderr.write(`${line}\n`);
+		process.stderr.write(`${printable(line)}\n`);
 	};
 	return {
 		json,
@@ -71,7 +75,7 @@ export const makeOutput = ({ json = false, quiet = false }: OutputOptions): Outp
 		warn,
 		result: (value, text) => {
 			settle();
-			process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`);
+			process.stdout.write(`${json ? JSON.stringify(value) : printable(text())}\n`);
 		},
 		progress: listener,
 		settle,

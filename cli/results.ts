@@ -3,6 +3,9 @@ import type { Result } from '../runtime/results.ts';
 import type { NamedArray } from './arrays.ts';
 import { formatNumber } from './output.ts';
 
+/** An output as it is written, and the names of the classes that its elements count. */
+type OutputArray = NamedArray & { readonly classes?: readonly string[] };
+
 /** The results of all samples, stacked: [k, ...shape] without the leading 1 of the shape, or the shape of a single one. */
 const stack = (results: readonly Result[], name: string): NamedArray => {
 	const tensors = results.map(({ outputs }) => outputs.get(name)).filter((tensor) => tensor !== undefined);
@@ -18,17 +21,29 @@ const stack = (results: readonly Result[], name: string): NamedArray => {
 };
 
 /** Every output of a program by name, with all samples. */
-export const stackResults = (program: ClientProgram, results: readonly Result[]): ReadonlyMap<string, NamedArray> =>
-	new Map(program.outputs.map(({ name }) => [name, stack(results, name)] as const));
+export const stackResults = (program: ClientProgram, results: readonly Result[]): ReadonlyMap<string, OutputArray> =>
+	new Map(
+		outputsOf(program).map(({ name, classes }) => [
+			name,
+			{ ...stack(results, name), ...(classes === undefined ? {} : { classes }) },
+		]),
+	);
+
+const outputsOf = (
+	program: ClientProgram,
+): readonly { readonly name: string; readonly classes?: readonly string[] }[] => [
+	...program.outputs,
+	...(program.knownOutputs ?? []),
+];
 
 const shown = 16;
 
-/** The first values of an array on one line. */
-export const valuesText = ({ data }: NamedArray): string =>
-	`${Array.from(data.subarray(0, shown), formatNumber).join('  ')}${data.length > shown ? `  ... (${data.length})` : ''}`;
+/** The first values of an array on one line, or the classes that they count. */
+export const valuesText = ({ data, classes }: OutputArray): string =>
+	`${Array.from(data.subarray(0, shown), (value) => classes?.[value] ?? formatNumber(value)).join('  ')}${data.length > shown ? `  ... (${data.length})` : ''}`;
 
 /** Outputs for --json: where they were written, or the values. */
-export const outputsJson = (arrays: ReadonlyMap<string, NamedArray>, files: ReadonlyMap<string, string>) =>
-	[...arrays].map(([name, { shape, data }]) =>
-		files.has(name) ? { name, shape, file: files.get(name) } : { name, shape, data: [...data] },
+export const outputsJson = (arrays: ReadonlyMap<string, OutputArray>, files: ReadonlyMap<string, string>) =>
+	[...arrays].map(([name, { data, ...rest }]) =>
+		files.has(name) ? { name, ...rest, file: files.get(name) } : { name, ...rest, data: [...data] },
 	);

@@ -2,6 +2,7 @@ import type { Compiled } from '../compiler/index.ts';
 import type { Samples } from '../compiler/options.ts';
 import type { Report } from '../compiler/report.ts';
 import type { Program } from '../runtime/plan.ts';
+import type { PlainNames } from './arrays.ts';
 import { isFolder, readProgram, readReport } from './buildDir.ts';
 import { UsageError } from './errors.ts';
 import { compileModel, inputsOf, type Port, readModel } from './model.ts';
@@ -32,6 +33,7 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.set !== undefined && '--set',
 		given.degree !== undefined && '--degree',
 		given.maxError !== undefined && '--max-error',
+		given.maxpool !== undefined && '--maxpool',
 		given.maxKeys !== undefined && '--max-keys',
 		given.maxKeyBytes !== undefined && '--max-key-bytes',
 		given.plain !== undefined && '--plain',
@@ -49,11 +51,12 @@ export const openTarget = (
 	path: string,
 	given: CompileArguments,
 	output: Output,
-	read: (ports: readonly Port[]) => Samples,
+	read: (ports: readonly Port[], plain: PlainNames) => Samples,
 ): Target => {
 	if (!isFolder(path)) {
 		const model = readModel(path);
-		const samples = read(inputsOf(model, given));
+		const { ports, plain } = inputsOf(model, given);
+		const samples = read(ports, { plain: [...plain.keys()] });
 		const { compiled, compileMs } = compileModel(model, given, output, { data: samples });
 		for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
 		const { program, report } = compiled;
@@ -62,7 +65,7 @@ export const openTarget = (
 	refuseCompileOptions(path, given);
 	const program = readProgram(path);
 	const report = readReport(path) as Report;
-	return { program, report, clear: undefined, compileMs: 0, samples: read(program.client.inputs) };
+	return { program, report, clear: undefined, compileMs: 0, samples: read(program.client.inputs, {}) };
 };
 
 /** The samples one by one, each with all inputs by name. */

@@ -52,9 +52,14 @@ export const passNames = (): readonly string[] => PASSES;
 /** The imported graph itself, activations and tails included. */
 const clearRun = ({ imported }: Stages, inputs: ReadonlyMap<string, Float64Array>): ReadonlyMap<string, Tensor> => {
 	const results = evaluate(imported.graph, inputs);
-	return new Map(
-		imported.graph.outputs.map(({ name, shape }) => [name, { shape, data: results.get(name) as Float64Array }]),
-	);
+	return new Map([
+		...imported.graph.outputs.map(
+			({ name, shape }) => [name, { shape, data: results.get(name) as Float64Array }] as const,
+		),
+		...imported.knownOutputs.map(
+			({ name, shape, values }) => [name, { shape, data: Float64Array.from(values) }] as const,
+		),
+	]);
 };
 
 const SECURITIES: readonly number[] = [128, 192, 256];
@@ -63,7 +68,7 @@ const BACKENDS: readonly string[] = ['kernel', 'seal'];
 
 /** What types cannot say, and what callers without types get wrong. */
 const checkOptions = (options: CompileOptions): void => {
-	const { batch, precision, inputRange, security, optimize, backend, degree, maxKeys, maxKeyBytes } = options;
+	const { batch, precision, inputRange, security, optimize, backend, degree, maxpool, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
@@ -91,6 +96,8 @@ const checkOptions = (options: CompileOptions): void => {
 			Number.isInteger(degree) && degree >= 2 && degree <= 31,
 			`A degree of ${degree} is not a whole number from 2 to 31.`,
 		);
+	if (maxpool !== undefined)
+		check(maxpool === 'average', `MaxPool cannot be replaced by "${maxpool}", only by "average".`);
 	for (const [what, value] of [
 		['evaluation keys', maxKeys],
 		['bytes of evaluation keys', maxKeyBytes],

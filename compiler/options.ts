@@ -20,6 +20,9 @@ export const targetOf = ({ optimize = 'latency', backend = 'kernel' }: CompileOp
 	backend,
 });
 
+/** The value of an input that stays in the clear, row-major. */
+export type PlainTensor = { readonly shape: readonly number[]; readonly data: Float64Array };
+
 /** Options of `compile`; everything has a default, so that a model alone compiles. */
 export type CompileOptions = {
 	/** Typical inputs: ranges, polynomial fits and the noise prediction are taken from them. */
@@ -49,15 +52,23 @@ export type CompileOptions = {
 	readonly outputs?: readonly string[];
 	/** Values of symbolic dimensions by name; a leading symbolic (batch) dimension is 1 by default. */
 	readonly dimensions?: ReadonlyMap<string, number>;
+	/**
+	 * Inputs that stay in the clear, by name: their values are constants of the program, known to its server. A symbolic
+	 * dimension of one is what its array says.
+	 */
+	readonly plain?: ReadonlyMap<string, PlainTensor>;
 	/** What the program is called in reports and generated modules; default: the graph's own name. */
 	readonly name?: string;
 	/** Degree of every fitted activation polynomial; default: the smallest that keeps the model's decisions. */
 	readonly degree?: number;
 	/**
 	 * Largest error of the outputs that the polynomials may cause, relative to the spread of each output (rms). Default: 0.02,
-	 * and 0.3 for outputs whose largest element is what counts, as long as it stays the largest.
+	 * and 0.3 for outputs whose largest element is what counts, as long as it stays the largest. Where no degree reaches
+	 * it, the best is taken, with a warning; a function that jumps is refused then.
 	 */
 	readonly maxError?: number;
+	/** MaxPool and GlobalMaxPool become means over the same windows: another model, which costs no polynomial. */
+	readonly maxpool?: 'average';
 };
 
 /** Surroundings of one compilation: nothing here changes the result. */

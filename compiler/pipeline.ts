@@ -1,6 +1,7 @@
 import type { Program } from '../runtime/plan.ts';
 import { type BatchGoal, chooseBatch, type TryAt } from './batch.ts';
 import { type InputKnowledge, withAccepted } from './calibration/accepted.ts';
+import { replacementWarning } from './calibration/replaced.ts';
 import { type ExtremeSamples, extremeSamples, slotValues } from './calibration/slots.ts';
 import { inputValues, samplesOf } from './calibration/values.ts';
 import type { Miss } from './ckks/explain.ts';
@@ -14,6 +15,7 @@ import { endsOf } from './codegen/ends.ts';
 import { programOf } from './codegen/program.ts';
 import * as plan from './codegen/text.ts';
 import { verify as verifyPlan } from './codegen/verify.ts';
+import { comparisonHint, comparisonsIn, comparisonWarnings } from './comparisons.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
 import { type KeyLimit, withinKeys } from './keys.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
@@ -26,11 +28,13 @@ import { depthOf as slotDepth } from './slots/depths.ts';
 import type { PackedInputs } from './slots/evaluate.ts';
 import * as slots from './slots/text.ts';
 import { verify as verifySlots } from './slots/verify.ts';
-import { depthOf, leastDepthOf } from './tensor/depth.ts';
+import { depthOf, leastDepthOf, stepsOf } from './tensor/depth.ts';
 import type { CoreKind, Graph } from './tensor/graph.ts';
 import { absorbFactors } from './tensor/passes/absorb-factors.ts';
 import { type Approximated, approximate } from './tensor/passes/approximate.ts';
+import { defer } from './tensor/passes/defer.ts';
 import { fuse } from './tensor/passes/fuse.ts';
+import { innerSoftmax } from './tensor/passes/inner-softmax.ts';
 import { lowerPolynomials } from './tensor/passes/lower-polynomials.ts';
 import { prune } from './tensor/passes/prune.ts';
 import { type Split, split } from './tensor/passes/split.ts';
@@ -40,6 +44,8 @@ import { verify as verifyTensor } from './tensor/verify.ts';
 /** Everything a compilation went through; each later stage computes what the earlier ones do. */
 export type Stages = {
 	readonly imported: ImportedModel;
+	/** Warnings about the model as a whole. */
+	readonly remarks: readonly string[];
 	readonly split: Split;
 	readonly approximated: Approximated;
 	readonly core: Graph<CoreKind>;
@@ -66,6 +72,8 @@ type Solved = Solution & { readonly samples: readonly PackedInputs[] };
 /** Names of the passes, in order. `pack` and `parameters` run again for each ring degree that is tried. */
 export const PASSES = [
 	'import',
+	'defer',
+	'inner-softmax',
 	'split',
 	'fuse-affine',
 	'approximate',
@@ -97,14 +105,19 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		() => importModel(model, options, context),
 		of(graphs, (m) => m.graph),
 	);
+	// First: a softmax of which columns are picked is still at the end of the model.
+	const deferred = passes.run('defer', () => defer(imported.graph), graphs);
+	const body = passes.run('inner-softmax', () => innerSoftmax(deferred), graphs);
 	const parts = passes.run(
 		'split',
-		() => split(imported.graph),
+		() => split(body),
 		of(graphs, (s) => s.body),
 	);
 	// Before `approximate`: ranges are then those of the values that reach an activation in the compiled program.
 	const fused = passes.run('fuse-affine', () => prune(fuse(parts.body)), graphs);
+	refuseLongChain(fused);
 	const samples = samplesOf(imported, parts, options);
+	const remarks = remarksOf(model, options, context, parts);
 	const values = inputValues(imported, parts, samples, options);
 	const approximated = passes.run(
 		'approximate',
@@ -152,7 +165,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 		return last;
 	};
 	const found = chooseBatch(batchGoal(options), targetOf(options).backend, tryAt);
-	if (found === undefined) return refuseDepth(core, options);
+	if (found === undefined) return refuseDepth(core, imported, options);
 	const { solution, before, ...packed } = found;
 	if (found !== last) {
 		// Another was tried after it: what is shown of these passes ends with the one that was chosen.
@@ -172,6 +185,7 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	const missed = misses.findLast((miss) => miss.ringDegree < ringDegree);
 	return {
 		imported,
+		remarks: [...remarks, ...comparisonWarnings(comparisonsIn(core, imported), core)],
 		split: parts,
 		approximated,
 		core,
@@ -191,12 +205,42 @@ const batchGoal = ({ batch, optimize }: CompileOptions): BatchGoal => {
 	return optimize === 'throughput' ? 'throughput' : 'free';
 };
 
-const refuseDepth = (core: Graph<CoreKind>, options: CompileOptions): never =>
-	refuse({
+/** What --maxpool average makes of the model, beside the replaced nodes, which warn by themselves. */
+const remarksOf = (
+	model: Uint8Array,
+	{ maxpool, ...options }: CompileOptions,
+	context: CompileContext,
+	replaced: Split,
+): readonly string[] => {
+	if (maxpool === undefined) return [];
+	const { graph } = importModel(model, options, context);
+	return [replacementWarning(split(innerSoftmax(defer(graph))), replaced, options.calibration)];
+};
+
+/** More products and functions in turn than this are not even tried: a modulus has room for some fifty. */
+const MOST_STEPS = 128;
+
+/** Before polynomials are fitted to thousands of functions. */
+const refuseLongChain = (graph: Graph): void => {
+	const steps = stepsOf(graph);
+	if (steps > MOST_STEPS)
+		refuse({
+			code: 'parameters',
+			message: `The model computes ${steps} products and functions of encrypted values one after another, each of one level at least; no ring degree up to ${Math.max(...RING_DEGREES)} holds as many levels.`,
+			hint: 'Use a shallower model, or split it.',
+		});
+};
+
+const refuseDepth = (core: Graph<CoreKind>, imported: ImportedModel, options: CompileOptions): never => {
+	const comparing = comparisonHint(comparisonsIn(core, imported));
+	const general =
+		'Use activations of lower degree (--degree), ask for less precision (--precision), or split the model.';
+	return refuse({
 		code: 'parameters',
 		message: `No ring degree up to ${Math.max(...RING_DEGREES)} holds the ${depthOf(core)} levels of this model at ${options.security ?? 128}-bit security.`,
-		hint: 'Use activations of lower degree (--degree), ask for less precision (--precision), or split the model.',
+		hint: comparing === undefined ? general : `${comparing} ${general}`,
 	});
+};
 
 type Packed = { readonly search: Search; readonly packing: Packing; readonly lowered: Lowered };
 

@@ -12,7 +12,7 @@ import type { Stages } from './pipeline.ts';
 import { type KeyReport, keysOf } from './report/keys.ts';
 import { type LayerReport, layersOf } from './report/layers.ts';
 import type { Shape } from './tensor/graph.ts';
-import type { ActivationFit } from './tensor/passes/approximate.ts';
+import type { ActivationFit } from './tensor/passes/fits.ts';
 import type { Tradeoff } from './tradeoffs.ts';
 
 type NamedShape = { readonly name: string; readonly shape: Shape };
@@ -163,7 +163,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			guaranteed: solution.guaranteed,
 			inputs: program.client.inputs.map(({ name, range: [low, high] }) => ({ name, low, high })),
 		},
-		warnings: [...approximated.report.warnings, ...rangeWarnings(stages)],
+		warnings: [...imported.warnings, ...stages.remarks, ...approximated.report.warnings, ...rangeWarnings(stages)],
 	};
 };
 

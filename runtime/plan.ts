@@ -47,8 +47,10 @@ export type InputPacking = {
 
 /** What the client does in the clear after decryption, on an array of `shape`. */
 export type TailOp =
-	| { readonly op: 'softmax' | 'logSoftmax'; readonly axis: number }
+	| { readonly op: 'softmax' | 'logSoftmax' | 'hardmax' | 'l1'; readonly axis: number }
 	| { readonly op: 'sigmoid' }
+	| { readonly op: 'votes'; readonly classes: number }
+	| { readonly op: 'lookup' | 'select'; readonly values: readonly number[] }
 	| { readonly op: 'argMax'; readonly axis: number; readonly keepDims: boolean; readonly selectLast: boolean }
 	| { readonly op: 'reshape'; readonly shape: readonly number[] };
 
@@ -63,6 +65,8 @@ export type OutputPacking = {
 	readonly level: number;
 	readonly scale: number;
 	readonly tail: readonly TailOp[];
+	/** Of an index: the names of the classes that it counts. */
+	readonly classes?: readonly string[];
 	/** A decrypted value beyond this magnitude means the run left the range it was compiled for. */
 	readonly plausible: number;
 	/** Predicted bound of the absolute error of an element before the tail, and the magnitude it is relative to. */
@@ -77,6 +81,13 @@ export type OutputPacking = {
 export type KeyNeeds = { readonly relinearization?: number; readonly steps: readonly KeyStep[] };
 export type KeyStep = { readonly step: number; readonly level: number };
 
+/** An output that is the same for every input: the client knows it. Row-major. */
+export type KnownOutput = {
+	readonly name: string;
+	readonly shape: readonly number[];
+	readonly values: readonly number[];
+};
+
 export type ClientProgram = {
 	readonly format: typeof PLAN_FORMAT;
 	readonly name: string;
@@ -85,6 +96,8 @@ export type ClientProgram = {
 	readonly batch: number;
 	readonly inputs: readonly InputPacking[];
 	readonly outputs: readonly OutputPacking[];
+	/** Outputs that nothing is decrypted for; absent when there are none. */
+	readonly knownOutputs?: readonly KnownOutput[];
 	readonly keys: KeyNeeds;
 };
 

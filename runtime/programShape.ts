@@ -39,10 +39,15 @@ const common = {
 		steps: isList(isRecord({ step: isCount, level: isCount })),
 	}),
 };
+const isNames: Check = (value) => value === undefined || isList(isText)(value);
+const isKnown = isRecord({ name: isText, shape: isList(isCount), values: isList(isNumber) });
 const isClient = isRecord({
 	...common,
+	knownOutputs: (value) => value === undefined || isList(isKnown)(value),
 	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
-	outputs: isList(isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })) })),
+	outputs: isList(
+		isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })), classes: isNames }),
+	),
 });
 /** The same, and no other field: instructions are asked for registers by the names of their fields. */
 const isExactly =

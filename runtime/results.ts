@@ -34,5 +34,9 @@ export const readResults = (
 			if (warning !== undefined) warnings.push(warning);
 			outputs.set(output.name, { ...applyTail(raw, output.tail), raw });
 		});
+		for (const { name, shape, values } of program.knownOutputs ?? []) {
+			const known = { shape, data: Float64Array.from(values) };
+			outputs.set(name, { ...known, raw: known });
+		}
 		return { outputs, warnings };
 	});

@@ -80,8 +80,8 @@ const warningsOf = ({ range, warnings }: Target['report']): readonly string[] =>
 const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
 	let labels: readonly number[] = [];
-	const target = openTarget(path, given, output, (ports) => {
-		const samples = readSamples(given.data, ports);
+	const target = openTarget(path, given, output, (ports, plain) => {
+		const samples = readSamples(given.data, ports, plain);
 		labels = labelsOf(given.labels, [...samples.values()][0]?.length ?? 0);
 		return samples;
 	});

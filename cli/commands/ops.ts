@@ -7,12 +7,17 @@ const listOps = (given: OutputOptions): void => {
 	const ops = supportedOps();
 	makeOutput(given).result({ ops }, () =>
 		table(
-			ops.map(({ domain, op, since, note }) => [domain, op, since, note ?? '']),
-			['domain', 'operator', 'since opset', ''],
+			ops.map(({ domain, op, since, until, how, cost, note }) => [domain, op, `${since}-${until}`, how, cost, note]),
+			['domain', 'operator', 'opsets', 'how', 'cost', ''],
 		),
 	);
 };
 
 export const addOps = (program: Command): void => {
-	addOutputOptions(program.command('ops').description('list the operators that are compiled').action(listOps));
+	addOutputOptions(
+		program
+			.command('ops')
+			.description('list the operators that are compiled: opsets, how they are computed, what they cost')
+			.action(listOps),
+	);
 };

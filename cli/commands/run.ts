@@ -35,7 +35,7 @@ const errorAgainstModel = ({ clear, samples }: Target, results: readonly Result[
 const run = async (path: string, given: Arguments): Promise<void> => {
 	const output = makeOutput(given);
 	checkFolders(given.output ?? []);
-	const target = openTarget(path, given, output, (ports) => readSamples(given.input, ports));
+	const target = openTarget(path, given, output, (ports, plain) => readSamples(given.input, ports, plain));
 	const { report, program, compileMs } = target;
 	const session = await openSession(program, given, output);
 	const results = await session.run(forProgram(program, oneByOne(target.samples)));

@@ -10,10 +10,9 @@ const escapes: Readonly<Record<string, string>> = {
 
 /** Text for elements and attributes; everything that may come from a model goes through here. */
 export const escapeHtml = (value: string | number): string =>
-	(typeof value === 'number' ? formatNumber(value) : value).replace(
-		/[&<>"']/g,
-		(character) => escapes[character] ?? '',
-	);
+	(typeof value === 'number' ? formatNumber(value) : value)
+		.replace(/[&<>"']/g, (character) => escapes[character] ?? '')
+		.replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
 
 /** At most `length` characters. */
 export const shortened = (text: string, length: number): string =>

@@ -29,7 +29,10 @@ export const withAccepted = (core: Graph<CoreKind>, values: InputValues): InputK
 	const candidates = ACCEPTED_MARGINS.map((margin) => ({ ...values, ...stretchedBy(samples, margin) }));
 	const usual = sizesOf(core, samples);
 	const grows = ({ stretched }: InputKnowledge): boolean =>
-		sizesOf(core, stretched).some((size, id) => size > MOST_GROWTH * Math.max(usual[id] as number, Number.MIN_VALUE));
+		sizesOf(core, stretched).some(
+			// What overflows on the way is no number at all.
+			(size, id) => !(size <= MOST_GROWTH * Math.max(usual[id] as number, Number.MIN_VALUE)),
+		);
 	return candidates.find((candidate) => !grows(candidate)) ?? (candidates.at(-1) as InputKnowledge);
 };
 

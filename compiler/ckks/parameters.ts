@@ -226,7 +226,8 @@ class Prober {
 		weight[slot] = weightOf(name, count, this.#requirements);
 		const probe = { gains: this.#gains(sample, new Map([[id, weight]])), curvature: 0 };
 		const first = this.search.predicted(candidate, probe);
-		const all = variance * (weight[slot] as number);
+		// Where the analysis overflows, the output is as good as lost: an error as large as it is.
+		const all = Number.isFinite(variance) ? variance * (weight[slot] as number) : 1;
 		return { ...probe, curvature: Math.max(0, (all - first) / first ** 2) };
 	}
 

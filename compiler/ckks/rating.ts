@@ -59,8 +59,11 @@ export const worstOf = (ratings: readonly Rating[]): Pick<Rating, 'outputs' | 'b
 	return { outputs, bits: Math.min(...ratings.map(({ bits }) => bits)) };
 };
 
+/** Noise that overflows is no number, and leaves nothing. */
 const precisionOf = ({ error, magnitude }: OutputNoise): number =>
-	Math.log2(Math.max(magnitude, SMALLEST_OUTPUT) / Math.max(error, Number.MIN_VALUE));
+	Number.isFinite(error)
+		? Math.log2(Math.max(magnitude, SMALLEST_OUTPUT) / Math.max(error, Number.MIN_VALUE))
+		: Number.NEGATIVE_INFINITY;
 
 /** Outputs that are (nearly) zero on all samples are held to this absolute precision instead. */
 const SMALLEST_OUTPUT = 2 ** -10;

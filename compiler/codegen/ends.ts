@@ -34,11 +34,13 @@ export const endsOf = (
 				shape: original?.shape ?? shape,
 				parts: layoutNamed(lowered.outputs, name).parts.map(runsOf),
 				tail: parts.tails.get(name) ?? [],
+				...(original?.classes === undefined ? {} : { classes: original.classes }),
 				plausible: Math.min((limits.get(name) ?? 0) + (noise?.error ?? 0), mostHeld(solution, name)),
 				predictedError: noise?.error ?? 0,
 				magnitude,
 			} satisfies Omit<OutputPacking, 'level' | 'scale'>;
 		}),
+		knownOutputs: imported.knownOutputs,
 	};
 };
 

@@ -3,6 +3,7 @@ import {
 	type ClientProgram,
 	type ConstantSpec,
 	type InputPacking,
+	type KnownOutput,
 	type OutputPacking,
 	PLAN_FORMAT,
 	type Port,
@@ -22,6 +23,7 @@ import type { UsedConstant } from './writer.ts';
 export type Ends = {
 	readonly inputs: readonly Omit<InputPacking, 'level' | 'scale'>[];
 	readonly outputs: readonly Omit<OutputPacking, 'level' | 'scale'>[];
+	readonly knownOutputs: readonly KnownOutput[];
 };
 
 /** The program, and for each of its instructions the operation of the circuit that it is for. */
@@ -51,6 +53,7 @@ export const programOf = (name: string, circuit: CkksCircuit, ends: Ends, target
 		...common,
 		inputs: inputs.map(({ end, op }) => ({ ...end, level: op.level, scale: op.scale })),
 		outputs: outputs.map(({ end, op }) => ({ ...end, level: op.level, scale: op.scale })),
+		...(ends.knownOutputs.length === 0 ? {} : { knownOutputs: ends.knownOutputs }),
 	};
 	const draft = {
 		...common,

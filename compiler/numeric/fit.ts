@@ -73,17 +73,25 @@ export const fit = (points: readonly FitPoint[], degree: number, center: number,
  * The near-minimax polynomial of fn on [center - radius, center + radius]: coefficients c with a small
  * max |fn(x) - sum_k c[k] T_k((x - center) / radius)|. Lawson's iteration: least squares at 32 (degree + 1) + 1
  * Chebyshev nodes, each weight multiplied by its error, the best of 30 rounds. Within a few per cent of the optimum for
- * the usual activations; on the nodes no worse than plain least squares, its first round.
+ * the usual activations; on the nodes no worse than plain least squares, its first round. With `unit`, errors are
+ * counted in units of unit(y) > 0.
  */
-export const minimax = (fn: (x: number) => number, degree: number, center: number, radius: number): number[] => {
+export const minimax = (
+	fn: (x: number) => number,
+	degree: number,
+	center: number,
+	radius: number,
+	unit: (y: number) => number = () => 1,
+): number[] => {
 	let points: readonly FitPoint[] = nodes(32 * (degree + 1) + 1).map((t) => {
 		const x = center + radius * t;
-		return { x, y: fn(x), weight: 1 };
+		const y = fn(x);
+		return { x, y, weight: unit(y) ** -2 };
 	});
 	let best: { readonly coefficients: number[]; readonly error: number } | undefined;
 	for (let round = 0; round < 30; round++) {
 		const coefficients = fit(points, degree, center, radius);
-		const errors = points.map(({ x, y }) => Math.abs(y - clenshaw(coefficients, (x - center) / radius)));
+		const errors = points.map(({ x, y }) => Math.abs(y - clenshaw(coefficients, (x - center) / radius)) / unit(y));
 		const error = Math.max(...errors);
 		if (best === undefined || error < best.error) best = { coefficients, error };
 		if (error === 0) break;

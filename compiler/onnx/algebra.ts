@@ -1,8 +1,8 @@
 import { functionOf } from '../tensor/activations.ts';
-import { type Activation, type Node, nodeAt, type Shape, sizeOf } from '../tensor/graph.ts';
+import { type Activation, nodeAt, type Shape, sizeOf } from '../tensor/graph.ts';
 import { checkSize } from '../tensor/maps/rows.ts';
-import { broadcastShape, broadcastSource, range, selectionMatrix } from '../tensor/maps/selection.ts';
-import { separable, total } from '../tensor/maps/separable.ts';
+import { broadcastShape, broadcastSource, range, selectionMatrix, takeData } from '../tensor/maps/selection.ts';
+import { separable, total, totals } from '../tensor/maps/separable.ts';
 import { identity, type SparseMatrix } from '../tensor/sparse.ts';
 import {
 	affineOf,
@@ -38,19 +38,17 @@ export const broadcast = <V extends Value>(site: Site, value: V, shape: Shape): 
 	moved(site, value, broadcastSource(value.shape, shape), shape) as V;
 
 /** The term factors * broadcast(value). */
-const broadcastTerm = (value: Value, shape: Shape, factors: ArrayLike<number>) => ({
+const broadcastTerm = (value: Value, shape: Shape, factors: ArrayLike<number> | number) => ({
 	value,
 	matrix: selectionMatrix(broadcastSource(value.shape, shape), sizeOf(value.shape), factors),
 });
 
 /** y = weightA * a + weightB * b with broadcasting. */
 export const weightedSum = (site: Site, a: Value, b: Value, weightA: number, weightB: number): Value => {
+	if (a.kind === 'constant' && b.kind === 'constant') return computed(a, b, (x, y) => weightA * x + weightB * y);
 	const shape = commonShape(a, b);
 	const size = sizeOf(shape);
-	const terms = [
-		broadcastTerm(a, shape, new Float64Array(size).fill(weightA)),
-		broadcastTerm(b, shape, new Float64Array(size).fill(weightB)),
-	];
+	const terms = [broadcastTerm(a, shape, weightA), broadcastTerm(b, shape, weightB)];
 	return exact(affineOf(site, terms, new Float64Array(size), shape));
 };
 
@@ -58,7 +56,7 @@ export const weightedSum = (site: Site, a: Value, b: Value, weightA: number, wei
 export const scaled = (site: Site, x: Value, scale: number, shift = 0): Value => {
 	if (scale === 1 && shift === 0) return x;
 	const size = sizeOf(x.shape);
-	const term = broadcastTerm(x, x.shape, new Float64Array(size).fill(scale));
+	const term = broadcastTerm(x, x.shape, scale);
 	return affineOf(site, [term], new Float64Array(size).fill(shift), x.shape);
 };
 
@@ -69,12 +67,16 @@ const weighted = (site: Site, x: Encrypted, factors: Constant): Value => {
 	return affineOf(site, [broadcastTerm(x, shape, data)], new Float64Array(sizeOf(shape)), shape);
 };
 
+/** The elements of the constant broadcast to `shape`. */
+const repeated = ({ data, shape: from }: Constant, shape: Shape): Float64Array =>
+	String(from) === String(shape) ? data : takeData(data, broadcastSource(from, shape));
+
 /** y = fn(a, b) on constants with broadcasting. */
 export const computed = (a: Constant, b: Constant, fn: (x: number, y: number) => number): Constant => {
 	const shape = commonShape(a, b);
-	const left = broadcastSource(a.shape, shape);
-	const right = broadcastSource(b.shape, shape);
-	const data = Float64Array.from(left, (from, i) => fn(a.data[from] as number, b.data[right[i] as number] as number));
+	const [left, right] = [repeated(a, shape), repeated(b, shape)];
+	const data = new Float64Array(left.length);
+	for (let i = 0; i < data.length; i++) data[i] = fn(left[i] as number, right[i] as number);
 	return exact(constant(shape, data, a.type));
 };
 
@@ -106,6 +108,22 @@ const times = (matrix: SparseMatrix, factor: number): SparseMatrix =>
 export const averaged = (site: Site, x: Value, axes: readonly number[], keepDims: boolean): Value =>
 	summed(site, x, axes, keepDims, 1 / sizeOf(axes.map((axis) => x.shape[axis] as number)));
 
+/** Up to so many elements, a mean is subtracted in one map: a level less, for more entries than the mean and a difference have. */
+const CENTRED_AT_ONCE = 64;
+
+/** y = x - mean of x over the axes */
+export const centred = (site: Site, x: Value, axes: readonly number[]): Value => {
+	const count = sizeOf(axes.map((axis) => x.shape[axis] as number));
+	if (count > CENTRED_AT_ONCE) return weightedSum(site, x, averaged(site, x, axes, true), 1, -1);
+	const means = x.shape.map((length, d) => (axes.includes(d) ? totals(length, length, 1 / length) : identity(length)));
+	const size = sizeOf(x.shape);
+	const terms = [
+		{ value: x, matrix: identity(size) },
+		{ value: x, matrix: times(separable(means), -1) },
+	];
+	return affineOf(site, terms, new Float64Array(size), x.shape);
+};
+
 /** y = fn(x), elementwise: a polynomial is fitted to it later. */
 export const activated = (site: Site, x: Value, fn: Activation, parameters?: readonly number[]): Value => {
 	const applied = parameters === undefined ? { fn } : { fn, parameters };
@@ -117,15 +135,24 @@ export const activated = (site: Site, x: Value, fn: Activation, parameters?: rea
 };
 
 /** y = 1 / x on values of one sign; of a square root it is one function, x ^ (-1/2), and not two polynomials after each other. */
-export const inverse = (site: Site, x: Value): Value => {
-	const root = x.kind === 'encrypted' ? rootOf(nodeAt(site.builder.nodes, x.id)) : undefined;
-	if (root === undefined || x.kind === 'constant') return activated(site, x, 'reciprocal');
-	return activated(site, { ...x, id: root }, 'power', [-0.5]);
-};
+export const inverse = (site: Site, x: Value): Value =>
+	(x.kind === 'encrypted' ? inverseOfRoot(site, x) : undefined) ?? activated(site, x, 'reciprocal');
 
-/** The operand of a square root. */
-const rootOf = (node: Node): number | undefined =>
-	node.kind === 'activation' && node.fn === 'sqrt' ? node.x : undefined;
+/** 1 / x where x is a power, or one moved, repeated or multiplied by constants: 1 / (w v ^ p) = v ^ (-p) / w; a root is one. */
+const inverseOfRoot = (site: Site, x: Encrypted): Value | undefined => {
+	const node = nodeAt(site.builder.nodes, x.id);
+	if (node.kind === 'activation') {
+		const exponent = node.fn === 'sqrt' ? 0.5 : node.fn === 'power' ? node.parameters?.[0] : undefined;
+		return exponent === undefined ? undefined : activated(site, { ...x, id: node.x }, 'power', [-exponent]);
+	}
+	const term = node.kind === 'affine' && node.bias.every((b) => b === 0) ? node.terms[0] : undefined;
+	if (term === undefined || node.kind !== 'affine' || node.terms.length > 1) return undefined;
+	const { matrix } = term;
+	if (matrix.values.length !== matrix.rows || matrix.rowStart.some((start, i) => start !== i)) return undefined;
+	const inner = inverseOfRoot(site, { ...x, id: term.x, shape: nodeAt(site.builder.nodes, term.x).shape });
+	const inverted = { ...matrix, values: matrix.values.map((w) => 1 / w) };
+	return inner && affineOf(site, [{ value: inner, matrix: inverted }], new Float64Array(matrix.rows), x.shape);
+};
 
 /** y = a / b with broadcasting, where b is encrypted: a product with a fitted reciprocal. */
 export const quotient = (site: Site, a: Value, b: Encrypted): Value => product(site, a, inverse(site, b));
@@ -154,3 +181,19 @@ export const alongAxis = (values: Constant, axis: number, rank: number): Value =
 		values,
 		range(rank).map((d) => (d === axis ? values.data.length : 1)),
 	);
+
+/** Functions that are above 0 everywhere. */
+const POSITIVE: ReadonlySet<string> = new Set<Activation>(['sigmoid', 'exp', 'softplus', 'cosh']);
+
+/** Is every element above 0 whatever the inputs are: a sum of what is above 0, with weights above 0? */
+export const isPositive = (site: Site, { id }: Pick<Encrypted, 'id'>): boolean => {
+	const node = nodeAt(site.builder.nodes, id);
+	if (node.kind === 'activation') return POSITIVE.has(node.fn);
+	if (node.kind === 'tail') return node.fn === 'softmax';
+	if (node.kind !== 'affine' || node.bias.some((value) => value < 0)) return false;
+	const filled = (row: number): boolean =>
+		(node.bias[row] as number) > 0 ||
+		node.terms.some(({ matrix: { rowStart } }) => (rowStart[row + 1] as number) > (rowStart[row] as number));
+	const sums = node.terms.every(({ x, matrix }) => matrix.values.every((v) => v > 0) && isPositive(site, { id: x }));
+	return sums && node.bias.every((_, row) => filled(row));
+};

@@ -1,4 +1,6 @@
-import { type AttributeProto, AttributeType, integerOf } from './proto.ts';
+import { checkRank } from '../tensor/maps/rows.ts';
+import { type AttributeProto, AttributeType, type GraphProto, integerOf } from './proto.ts';
+import { remedyForOperand } from './refusals.ts';
 import { type Constant, malformed, type Site, unsupported, type Value } from './value.ts';
 
 /** A node of the model, names resolved no further; '' stands for an absent optional input or output. */
@@ -9,6 +11,8 @@ export type OpNode = {
 	readonly inputs: readonly string[];
 	readonly outputs: readonly string[];
 	readonly attributes: readonly AttributeProto[];
+	/** The version of its operator set where that is not the model's: in the body of a function. */
+	readonly opset?: number;
 };
 
 /** One node being imported, its operands as values. */
@@ -16,8 +20,14 @@ export type Call = Site & {
 	readonly node: OpNode;
 	readonly opset: number;
 	readonly inputs: readonly (Value | undefined)[];
+	/** What MaxPool of encrypted values is replaced by, where the user asks for that. */
+	readonly maxpool?: 'average' | undefined;
 	/** The constant in a tensor attribute. */
 	readonly tensorOf: (attribute: AttributeProto) => Constant;
+	/** The outputs of a graph inside the node, whose nodes are imported with it. Errors: those of its nodes. */
+	readonly runGraph: (graph: GraphProto) => readonly Value[];
+	/** Notes what whoever compiles should know: a warning of the report, which says the node's name by itself. */
+	readonly warn: (text: string) => void;
 };
 
 /** The value of a node's first output, or of its outputs in order; others are refused when something reads them. */
@@ -26,10 +36,18 @@ export type Results = Value | { readonly kind: 'outputs'; readonly values: reado
 /** How one operator is imported. */
 export type Run = (call: Call) => Results;
 
-type Default = number | string | readonly number[];
-type Attributes<D> = {
-	[K in keyof D]: D[K] extends number ? number : D[K] extends string ? string : readonly number[];
-};
+type Default = number | string | readonly number[] | readonly string[];
+type Attributes<D> = { [K in keyof D]: AttributeLike<D[K]> };
+type AttributeLike<D> = D extends number
+	? number
+	: D extends string
+		? string
+		: D extends readonly number[]
+			? readonly number[]
+			: readonly string[];
+
+/** The default of a list of strings; [] is that of a list of numbers. */
+export const NO_TEXTS: readonly string[] = [];
 
 /**
  * The node's attributes over the specification's defaults; an absent list is []. What a default is decides the type that
@@ -39,7 +57,11 @@ export const attributesOf = <const D extends Readonly<Record<string, Default>>>(
 	call: Call,
 	defaults: D,
 ): Attributes<D> => {
-	const given = new Map(call.node.attributes.map((attribute) => [attribute.name ?? '', attribute]));
+	const given = new Map<string, AttributeProto>();
+	for (const attribute of call.node.attributes) {
+		if (given.has(attribute.name ?? '')) malformed(`${call.node.op} has the attribute '${attribute.name}' twice.`);
+		given.set(attribute.name ?? '', attribute);
+	}
 	for (const name of given.keys())
 		if (!Object.hasOwn(defaults, name))
 			unsupported(`${call.node.op} has the attribute '${name}', which is not supported.`);
@@ -56,13 +78,16 @@ const attributeValue = (attribute: AttributeProto, like: Default): Default => {
 	if (typeof like === 'string' && type === AttributeType.STRING) return textOf(attribute);
 	if (typeof like === 'number' && type === AttributeType.INT) return integerOf(attribute.i);
 	if (typeof like === 'number' && type === AttributeType.FLOAT) return attribute.f ?? 0;
+	if (like === NO_TEXTS && type === AttributeType.STRINGS) return (attribute.strings ?? []).map(decodeText);
+	if (like === NO_TEXTS) return malformed(`The attribute '${attribute.name}' is no list of strings.`);
 	if (typeof like === 'object' && type === AttributeType.INTS) return (attribute.ints ?? []).map(integerOf);
 	if (typeof like === 'object' && type === AttributeType.FLOATS) return attribute.floats ?? [];
 	const expected = typeof like === 'object' ? 'list of numbers' : typeof like;
 	return malformed(`The attribute '${attribute.name}' is not the ${expected} that it should be.`);
 };
 
-const textOf = (attribute: AttributeProto): string => new TextDecoder().decode(attribute.s ?? new Uint8Array());
+const decodeText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const textOf = (attribute: AttributeProto): string => decodeText(attribute.s ?? new Uint8Array());
 
 /** Operand `i`, which the operator needs. Errors: 'file' when it is absent. */
 export const operand = (call: Call, i: number): Value =>
@@ -73,7 +98,10 @@ export const constantOperand = (call: Call, i: number, what: string): Constant =
 	const value = operand(call, i);
 	return value.kind === 'constant'
 		? value
-		: unsupported(`The ${what} of ${call.node.op} depends on an encrypted input; it must be a constant.`);
+		: unsupported(
+				`${call.node.op} takes its ${what} from a value that depends on an encrypted input; it has to be a constant.`,
+				remedyForOperand(call.node.op),
+			);
 };
 
 /** The integers at operand `i`, undefined when it is absent. */
@@ -93,6 +121,7 @@ export const axisOf = (axis: number, rank: number): number => {
 
 /** The axes of a list, each once, ascending. */
 export const axesOf = (axes: readonly number[], rank: number): readonly number[] => {
+	checkRank(rank);
 	const positive = axes.map((axis) => axisOf(axis, rank));
 	return new Set(positive).size === axes.length
 		? positive.sort((a, b) => a - b)

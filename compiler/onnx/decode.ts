@@ -1,4 +1,5 @@
 import { refuse } from '../errors.ts';
+import { withFunctionFields } from './functionFields.ts';
 import { guardModel } from './guard.ts';
 import { integerOf, type Model, ModelProto } from './proto.ts';
 
@@ -9,7 +10,7 @@ export const OPSETS = { min: 6, max: 28 };
 export const domainOf = (domain: string | null | undefined): string => (domain === 'ai.onnx' ? '' : (domain ?? ''));
 
 /** Versions of the imported operator sets by domain. */
-export const opsetsOf = (model: Model): ReadonlyMap<string, number> =>
+export const opsetsOf = (model: Pick<Model, 'opsetImport'>): ReadonlyMap<string, number> =>
 	new Map((model.opsetImport ?? []).map(({ domain, version }) => [domainOf(domain), integerOf(version)]));
 
 /**
@@ -32,12 +33,20 @@ export const decodeModel = (bytes: Uint8Array): Model => {
 			message: `The model has IR version ${ir}; versions ${IR_VERSIONS.min} to ${IR_VERSIONS.max} are read.`,
 			hint: 'Convert it with the version converter of the onnx package, or export it again.',
 		});
-	const opset = opsetsOf(model).get('');
+	const versions = opsetsOf(model);
+	const opset = versions.get('');
 	if (opset === undefined)
 		return refuse({
 			code: 'file',
 			message: 'The model does not say which version of the ai.onnx operator set it uses.',
 			hint: 'Add an opset_import for the default domain.',
+		});
+	const twice = model.opsetImport?.find(({ domain, version }) => versions.get(domainOf(domain)) !== integerOf(version));
+	if (twice !== undefined)
+		refuse({
+			code: 'file',
+			message: `The model imports two versions of the ${domainOf(twice.domain) || 'ai.onnx'} operator set.`,
+			hint: 'Remove one of the two opset_import entries.',
 		});
 	if (opset < OPSETS.min || opset > OPSETS.max)
 		refuse({
@@ -51,7 +60,7 @@ export const decodeModel = (bytes: Uint8Array): Model => {
 
 const decode = (bytes: Uint8Array): Model => {
 	try {
-		return ModelProto.decode(bytes);
+		return withFunctionFields(ModelProto.decode(bytes), bytes);
 	} catch (error) {
 		return refuse({
 			code: 'file',

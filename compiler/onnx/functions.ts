@@ -1,13 +1,16 @@
 import { refuse } from '../errors.ts';
 import type { OpNode } from './call.ts';
-import { domainOf, opsetsOf } from './decode.ts';
-import { type AttributeProto, type FunctionProto, integerOf, type Model, type NodeProto } from './proto.ts';
+import { domainOf, OPSETS, opsetsOf } from './decode.ts';
+import type { AttributeProto, FunctionProto, Model, NodeProto } from './proto.ts';
 
 /** Caps of the expansion: calls within calls, and nodes in all. */
 const MAX_CALLS = 32;
 const MAX_NODES = 2 ** 18;
 
-const opNodeOf = (node: NodeProto): OpNode => ({
+/** A node as it is stored: with the overload that it calls, if it calls a function. */
+type Call = OpNode & { readonly overload: string };
+
+export const opNodeOf = (node: NodeProto): OpNode => ({
 	name: node.name ?? '',
 	op: node.opType ?? '',
 	domain: domainOf(node.domain),
@@ -15,39 +18,45 @@ const opNodeOf = (node: NodeProto): OpNode => ({
 	outputs: node.output ?? [],
 	attributes: node.attribute ?? [],
 });
+const callOf = (node: NodeProto): Call => ({ ...opNodeOf(node), overload: node.overload ?? '' });
 
 /** What an error calls a node: its name, or the name of its first output. */
 export const labelOf = (node: OpNode): string => node.name || (node.outputs.find((name) => name !== '') ?? node.op);
 
-const keyOf = (domain: string, name: string): string => `${domain}\n${name}`;
+const keyOf = (domain: string, name: string, overload: string): string => `${domain}\n${name}\n${overload}`;
 
 /**
  * The nodes of the model's graph with every call of a model-local function replaced by the function's body, in place.
  * Names inside a body become unique by a prefix no call shares. The walk keeps its own stack.
  *
- * Errors: 'file' beyond MAX_CALLS or MAX_NODES (recursion is one way there); 'unsupported' for overloaded functions, for
- * bodies under another opset than the model's, and for attributes that a call leaves to the function's defaults, which the decoder drops.
+ * A body keeps the operator sets that it is written for: its nodes carry their version where the model's is another.
+ *
+ * Errors: 'file' beyond MAX_CALLS or MAX_NODES (recursion is one way there), for two functions of one name, domain and
+ * overload, and for what a call gives that the function does not declare; 'unsupported' for bodies under an operator set
+ * that is not read, for graphs inside them, and for attributes that have neither a value nor a default.
  */
 export const inlinedNodes = (model: Model): readonly OpNode[] => {
-	const nodes = (model.graph?.node ?? []).map(opNodeOf);
-	const functions = Map.groupBy(model.functions ?? [], ({ domain, name }) => keyOf(domainOf(domain), name ?? ''));
+	const nodes = (model.graph?.node ?? []).map(callOf);
+	const functions = Map.groupBy(model.functions ?? [], ({ domain, name, overload }) =>
+		keyOf(domainOf(domain), name ?? '', overload ?? ''),
+	);
 	if (functions.size === 0) return nodes;
-	const opset = opsetsOf(model).get('') ?? 0;
+	const opsets = opsetsOf(model);
 	const result: OpNode[] = [];
 	const pending = nodes.toReversed().map((node) => ({ node, calls: 0 }));
 	let expansions = 0;
 	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
 		const { node, calls } = next;
-		const bodies = functions.get(keyOf(node.domain, node.op));
+		const bodies = functions.get(keyOf(node.domain, node.op, node.overload));
 		const [body] = bodies ?? [];
 		if (bodies === undefined || body === undefined) {
 			result.push(node);
 			continue;
 		}
-		if (bodies.length > 1) refuseCall(node, 'unsupported', 'the model has several functions of this name.');
-		checkOpset(node, body, opset);
+		if (bodies.length > 1) refuseCall(node, 'file', 'the model has several functions of this name and overload.');
+		checkCall(node, body);
 		if (calls >= MAX_CALLS) refuseCall(node, 'file', `functions call each other more than ${MAX_CALLS} deep.`);
-		const expanded = bodyOf(node, body, `${labelOf(node)}#${expansions++}`);
+		const expanded = bodyOf(node, body, opsets, `${labelOf(node)}#${expansions++}`);
 		if (result.length + pending.length + expanded.length > MAX_NODES)
 			refuseCall(node, 'file', `functions expand to more than ${MAX_NODES} nodes.`);
 		for (const inner of expanded.toReversed()) pending.push({ node: inner, calls: calls + 1 });
@@ -64,14 +73,29 @@ const refuseCall = (node: OpNode, code: 'file' | 'unsupported', why: string): ne
 		domain: node.domain,
 	});
 
-const checkOpset = (node: OpNode, body: FunctionProto, opset: number): void => {
-	const own = body.opsetImport?.find(({ domain }) => domainOf(domain) === '');
-	if (own !== undefined && integerOf(own.version) !== opset)
-		refuseCall(node, 'unsupported', `it is written for opset ${integerOf(own.version)}, the model for ${opset}.`);
+const checkCall = (node: OpNode, body: FunctionProto): void => {
+	const own = opsetsOf(body).get('') ?? OPSETS.min;
+	if (own < OPSETS.min || own > OPSETS.max)
+		refuseCall(node, 'unsupported', `it is for opset ${own}; opsets ${OPSETS.min} to ${OPSETS.max} are read.`);
+	if (node.inputs.length > (body.input ?? []).length)
+		refuseCall(node, 'file', 'the call gives it more inputs than it has.');
+	if (node.outputs.length > (body.output ?? []).length)
+		refuseCall(node, 'file', 'the call takes more outputs from it than it has.');
+	if (body.node?.some(({ attribute }) => attribute?.some(({ g, graphs }) => g || graphs?.length)))
+		refuseCall(node, 'unsupported', 'it has graphs inside its nodes (If, Loop, Scan).');
+	const declared = [...(body.attribute ?? []), ...(body.attributeProto ?? []).map(({ name }) => name ?? '')];
+	const unknown = node.attributes.find(({ name }) => !declared.includes(name ?? ''));
+	if (unknown !== undefined) refuseCall(node, 'file', `it has no attribute '${unknown.name}'.`);
 };
 
-/** The body with formal names replaced by the call's, and all others made unique. */
-const bodyOf = (call: OpNode, body: FunctionProto, prefix: string): readonly OpNode[] => {
+/** The body with formal names replaced by the call's, all others made unique, and the operator sets of the function. */
+const bodyOf = (
+	call: OpNode,
+	body: FunctionProto,
+	opsets: ReadonlyMap<string, number>,
+	prefix: string,
+): readonly Call[] => {
+	const own = opsetsOf(body);
 	const formalInputs = body.input ?? [];
 	const formalOutputs = body.output ?? [];
 	const actual = new Map(formalInputs.map((name, i) => [name, call.inputs[i] ?? '']));
@@ -80,14 +104,21 @@ const bodyOf = (call: OpNode, body: FunctionProto, prefix: string): readonly OpN
 		const output = call.outputs[i] ?? '';
 		return input === undefined || output === ''
 			? []
-			: [{ name: '', op: 'Identity', domain: '', inputs: [input], outputs: [output], attributes: [] }];
+			: [{ name: '', op: 'Identity', domain: '', inputs: [input], outputs: [output], attributes: [], overload: '' }];
 	});
 	for (const [i, name] of formalOutputs.entries())
 		if (!actual.has(name)) actual.set(name, call.outputs[i] || `${prefix}/${name}`);
 	const rename = (name: string) => (name === '' ? '' : (actual.get(name) ?? `${prefix}/${name}`));
-	const attributes = new Map(call.attributes.map((attribute) => [attribute.name ?? '', attribute]));
-	const nodes = (body.node ?? []).map(opNodeOf).map((node) => ({
+	const attributes = new Map(
+		[...(body.attributeProto ?? []), ...call.attributes].map((attribute) => [attribute.name ?? '', attribute]),
+	);
+	const opsetOf = (domain: string): Pick<OpNode, 'opset'> => {
+		const opset = own.get(domain);
+		return opset === undefined || opset === opsets.get(domain) ? {} : { opset };
+	};
+	const nodes = (body.node ?? []).map(callOf).map((node) => ({
 		...node,
+		...opsetOf(node.domain),
 		name: `${labelOf(call)}/${node.name || node.op}`,
 		inputs: node.inputs.map(rename),
 		outputs: node.outputs.map(rename),
@@ -105,6 +136,10 @@ const resolved = (
 	if (!attribute.refAttrName) return attribute;
 	const value = given.get(attribute.refAttrName);
 	if (value === undefined)
-		return refuseCall(call, 'unsupported', `the call does not give its attribute '${attribute.refAttrName}'.`);
+		return refuseCall(
+			call,
+			'unsupported',
+			`its attribute '${attribute.refAttrName}' has neither a value nor a default.`,
+		);
 	return { ...value, name: attribute.name ?? '' };
 };

@@ -6,17 +6,19 @@ import { refuse } from '../errors.ts';
  * grows with the file but its stack, and costs one visit a field.
  *
  * Checked: every tag, varint and length lies inside its message; the wire type of every known field; the nesting depth;
- * no groups (onnx.proto has none); the total size; the number of messages and unpacked values, each of which becomes an object.
+ * no groups (onnx.proto has none); the total size; about what the decoded objects will take of memory.
  */
-const MAX_BYTES = 2 ** 31;
+const MAX_BYTES = 1_000_000_000;
 export const MAX_DEPTH = 64;
-const MAX_VALUES = 2 ** 26;
+const MAX_MEMORY = 700_000_000;
+/** Bytes that a message, another field, a 64-bit integer and another number of a list take once they are decoded, about. */
+const TAKES = { message: 1000, field: 60, long: 60, number: 20 };
 
-type Scalar = 'varint' | 'varints' | 'float' | 'floats' | 'doubles' | 'bytes';
+type Scalar = 'varint' | 'varints' | 'ints' | 'float' | 'floats' | 'doubles' | 'bytes';
 type Field = Scalar | MessageName;
 type MessageName = keyof typeof SCHEMA;
 
-/** Fields of onnx.proto by number; `bytes` stands for strings too, the plurals for repeated fields that may be packed. */
+/** Fields of onnx.proto by number; `bytes` stands for strings too, the plurals for repeated fields that may be packed, `ints` of 32 bits. */
 const SCHEMA = {
 	Model: {
 		...{ 1: 'varint', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'varint', 6: 'bytes' },
@@ -27,7 +29,7 @@ const SCHEMA = {
 	Training: { 1: 'Graph', 2: 'Graph', 3: 'Entry', 4: 'Entry' },
 	Function: {
 		...{ 1: 'bytes', 4: 'bytes', 5: 'bytes', 6: 'bytes', 7: 'Node', 8: 'bytes', 9: 'OpsetId', 10: 'bytes' },
-		...{ 11: 'Attribute', 12: 'ValueInfo', 14: 'Entry' },
+		...{ 11: 'Attribute', 12: 'ValueInfo', 13: 'bytes', 14: 'Entry' },
 	},
 	Graph: {
 		...{ 1: 'Node', 2: 'bytes', 5: 'Tensor', 10: 'bytes', 11: 'ValueInfo', 12: 'ValueInfo' },
@@ -52,7 +54,7 @@ const SCHEMA = {
 	ValueInfo: { 1: 'bytes', 2: 'Type', 3: 'bytes', 4: 'Entry' },
 	Annotation: { 1: 'bytes', 2: 'Entry' },
 	Tensor: {
-		...{ 1: 'varints', 2: 'varint', 3: 'Segment', 4: 'floats', 5: 'varints', 6: 'bytes', 7: 'varints' },
+		...{ 1: 'varints', 2: 'varint', 3: 'Segment', 4: 'floats', 5: 'ints', 6: 'bytes', 7: 'varints' },
 		...{ 8: 'bytes', 9: 'bytes', 10: 'doubles', 11: 'varints', 12: 'bytes', 13: 'Entry', 14: 'varint', 16: 'Entry' },
 	},
 	Segment: { 1: 'varint', 2: 'varint' },
@@ -80,6 +82,7 @@ const FIXED32 = 5;
 const WIRE_TYPES: Readonly<Record<Scalar, readonly number[]>> = {
 	varint: [VARINT],
 	varints: [VARINT, LENGTH],
+	ints: [VARINT, LENGTH],
 	float: [FIXED32],
 	floats: [FIXED32, LENGTH],
 	doubles: [FIXED64, LENGTH],
@@ -139,10 +142,10 @@ const packed = (cursor: Cursor, field: Scalar, length: number): number => {
 
 export const guardModel = (bytes: Uint8Array): void => {
 	if (bytes.length === 0) broken('it is empty');
-	if (bytes.length > MAX_BYTES) broken(`it has ${bytes.length} bytes, more than the 2 GB of a protobuf message`);
+	if (bytes.length > MAX_BYTES) broken(`it has ${bytes.length} bytes, more than the 1 GB that is read`);
 	const cursor = new Cursor(bytes);
 	const open: { readonly message: MessageName; readonly end: number }[] = [{ message: 'Model', end: bytes.length }];
-	let values = 0;
+	let memory = 0;
 	for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
 		if (cursor.position === top.end) {
 			open.pop();
@@ -156,7 +159,7 @@ export const guardModel = (bytes: Uint8Array): void => {
 		const field = FIELDS.get(top.message)?.get(number);
 		if (field !== undefined && !wireTypesOf(field).includes(wire))
 			broken(`field ${number} of ${top.message} at byte ${start} has wire type ${wire}`);
-		values += 1;
+		memory += TAKES.field;
 		if (wire === VARINT) cursor.varint(top.end);
 		else if (wire === FIXED64) cursor.skip(8, top.end);
 		else if (wire === FIXED32) cursor.skip(4, top.end);
@@ -166,14 +169,19 @@ export const guardModel = (bytes: Uint8Array): void => {
 			cursor.skip(length, top.end);
 			if (field !== undefined && !isScalar(field)) {
 				if (open.length >= MAX_DEPTH) broken(`its messages nest more than ${MAX_DEPTH} deep`);
+				memory += TAKES.message;
 				open.push({ message: field, end: inside + length });
 				cursor.position = inside;
 			} else if (field !== undefined && field !== 'bytes') {
 				cursor.position = inside;
-				values += packed(cursor, field, length);
+				memory += packed(cursor, field, length) * (field === 'varints' ? TAKES.long : TAKES.number);
 			}
 		} else broken(`byte ${start} has the wire type ${wire}, which ONNX does not use`);
-		if (values > MAX_VALUES)
-			broken(`it holds more than ${MAX_VALUES} separate values (weights belong in raw_data or external data)`);
+		if (memory > MAX_MEMORY)
+			refuse({
+				code: 'size',
+				message: `The model holds so many nodes, attributes or numbers in lists that they would take more than ${MAX_MEMORY / 1e6} MB.`,
+				hint: 'Weights belong into raw_data or external data; a model of so many nodes cannot be compiled.',
+			});
 	}
 };

@@ -1,8 +1,9 @@
 import { type Issue, refuse } from '../errors.ts';
 import type { CompileOptions } from '../options.ts';
 import { type Shape, sizeOf } from '../tensor/graph.ts';
+import { checkRank } from '../tensor/maps/rows.ts';
 import { integerOf, type ValueInfoProto } from './proto.ts';
-import { elementTypeOf, MAX_ELEMENTS, typeName } from './tensor.ts';
+import { inputTypeOf, typeName } from './tensor.ts';
 import type { ElementType } from './value.ts';
 
 /** An input of the model whose dimensions are known. */
@@ -11,8 +12,14 @@ export type ImportedInput = { readonly name: string; readonly shape: Shape; read
 type Dimensions = NonNullable<CompileOptions['dimensions']>;
 type Dimension = { readonly name: string; readonly value: number | undefined };
 
+/** Inputs of more elements are refused: they would be hundreds of ciphertexts. */
+const MAX_INPUT = 2 ** 22;
+
+/** What an input may be besides a tensor. */
+const OTHER_TYPES = ['sequenceType', 'mapType', 'optionalType', 'sparseTensorType'] as const;
+
 /** The dimensions as declared; one without a name is called after its place: x[1]. */
-const declared = (info: ValueInfoProto): readonly Dimension[] | undefined =>
+export const declared = (info: ValueInfoProto): readonly Dimension[] | undefined =>
 	info.type?.tensorType?.shape?.dim?.map(({ dimValue, dimParam }, axis) => {
 		const value = integerOf(dimValue);
 		return { name: dimParam || `${info.name}[${axis}]`, value: value > 0 && !dimParam ? value : undefined };
@@ -25,7 +32,14 @@ const declared = (info: ValueInfoProto): readonly Dimension[] | undefined =>
 export const inputOf = (info: ValueInfoProto, dimensions: Dimensions): ImportedInput => {
 	const name = info.name ?? '';
 	const elements = info.type?.tensorType?.elemType ?? 0;
-	const type = elementTypeOf(elements);
+	const type = inputTypeOf(elements);
+	const other = OTHER_TYPES.find((kind) => info.type?.[kind] != null);
+	if (other !== undefined)
+		return refuse({
+			code: 'unsupported',
+			message: `The input '${name}' is no tensor: its type is ${other}.`,
+			hint: 'Export the model with tensors as its inputs.',
+		});
 	if (type === undefined)
 		return refuse({
 			code: 'unsupported',
@@ -41,8 +55,14 @@ export const inputOf = (info: ValueInfoProto, dimensions: Dimensions): ImportedI
 	const shape = declaration.map(
 		(d, axis) => dimensions.get(d.name) ?? d.value ?? (axis === 0 ? 1 : openDimension(name, d)),
 	);
-	if (shape.some((d) => !Number.isInteger(d) || d < 1) || sizeOf(shape) > MAX_ELEMENTS)
+	checkRank(shape.length);
+	if (shape.some((d) => !Number.isInteger(d) || d < 1))
 		return refuse({ code: 'shape', message: `The input '${name}' would have the shape [${shape}].` });
+	if (sizeOf(shape) > MAX_INPUT)
+		return refuse({
+			code: 'size',
+			message: `The input '${name}' would have the shape [${shape}], more than ${MAX_INPUT} elements.`,
+		});
 	return { name, shape, type };
 };
 

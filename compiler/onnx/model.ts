@@ -1,7 +1,9 @@
 import { CompileError, type Issue } from '../errors.ts';
+import { withCaptured } from './branches.ts';
 import type { OpNode } from './call.ts';
 import { inlinedNodes, labelOf } from './functions.ts';
 import type { Model, TensorProto, ValueInfoProto } from './proto.ts';
+import { RECOGNISED } from './recognise/form.ts';
 
 /** The graph of a model with its names checked: every name is defined once, and everything that is read is defined. */
 export type NamedGraph = {
@@ -21,7 +23,10 @@ export const readGraph = (model: Model): NamedGraph => {
 		issues.push({ code: 'file', message, ...(node === undefined ? {} : { node: labelOf(node), op: node.op }) });
 	const sparse = (graph.sparseInitializer ?? []).map(({ values }) => values?.name ?? '');
 	const initializers = new Map((graph.initializer ?? []).map((tensor) => [tensor.name ?? '', tensor]));
-	const nodes = inlinedNodes(model);
+	const nodes = inlinedNodes(model).map(withCaptured);
+	for (const node of nodes)
+		if (node.domain === RECOGNISED)
+			fail(`Node '${labelOf(node)}' is of the domain ${RECOGNISED}, which is reserved.`, node);
 	const inputs = (graph.input ?? []).filter(({ name }) => !initializers.has(name ?? ''));
 	const defined = new Set<string>();
 	const define = (name: string, node?: OpNode) => {

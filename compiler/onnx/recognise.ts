@@ -1,112 +1,46 @@
 import type { OpNode } from './call.ts';
+import { recogniseClip } from './recognise/clips.ts';
+import type { Model, Recogniser } from './recognise/form.ts';
+import { recogniseGate } from './recognise/gates.ts';
+import { recogniseChoice, recogniseLogarithm, recogniseQuotient } from './recognise/pieces.ts';
+import { recogniseLogShares, recogniseShares } from './recognise/scores.ts';
+import { recogniseLogSoftmax, recogniseSoftmax } from './recognise/softmax.ts';
 
-/** The domain of operators that stand for several standard nodes. */
-export const RECOGNISED = 'onnx-seal';
-
-/** What a recogniser sees of the model: who computes a name, and the number a name is constantly, if it is one. */
-type Model = {
-	readonly producer: (name: string) => OpNode | undefined;
-	readonly number: (name: string) => number | undefined;
+/** By the operator that a pattern ends with, the recognisers in the order in which they are asked. */
+const RECOGNISERS: Readonly<Record<string, readonly Recogniser[]>> = {
+	Clip: [recogniseClip],
+	Div: [recogniseGate, recogniseQuotient, recogniseSoftmax],
+	Exp: [recogniseShares],
+	Log: [recogniseLogarithm, recogniseLogSoftmax],
+	Max: [recogniseClip],
+	Min: [recogniseClip],
+	Mul: [recogniseGate],
+	Reciprocal: [recogniseQuotient],
+	Relu: [recogniseClip],
+	Sub: [recogniseLogShares],
+	Where: [recogniseChoice],
 };
 
 /**
- * Activations that exporters spell out, put together again before anything is imported:
- *
- *     x * Sigmoid(x)                       = Silu(x)
- *     x * Tanh(Softplus(x))                = Mish(x)
- *     x * HardSigmoid(x)                   = HardSwish(x), for alpha = 1/6 and beta = 1/2
- *     x * (1 + Erf(x / sqrt 2)) * 0.5      = Gelu(x), factors in any order
+ * Functions that exporters spell out, put together again before anything is imported: one polynomial is fitted to GELU, not
+ * one to its error function and a product after it. What is recognised is listed at each recogniser.
  *
  * Only the last node is replaced; the others are dropped as dead code unless something else reads them. The last node
- * computes the same value as before, so that this is sound whatever else reads the inner ones.
+ * computes the same value as before, so that this is sound whatever else reads the inner ones. A pattern may consist of
+ * others, as Mish does of Softplus: what became a standard operator is seen as that operator.
  */
 export const recognise = (nodes: readonly OpNode[], number: Model['number']): readonly OpNode[] => {
 	const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
 	const model: Model = { producer: (name) => producers.get(name), number };
 	return nodes.map((node) => {
-		if (!isStandard(node, 'Mul')) return node;
-		const replaced = (op: string, x: string): OpNode => ({
-			...node,
-			op,
-			domain: RECOGNISED,
-			inputs: [x],
-			attributes: [],
-		});
-		for (const [op, gateOf] of Object.entries(GATES)) {
-			const x = gatedOperand(node, model, gateOf);
-			if (x !== undefined) return replaced(op, x);
+		const recognisers = node.domain === '' && Object.hasOwn(RECOGNISERS, node.op) ? RECOGNISERS[node.op] : undefined;
+		for (const recogniser of recognisers ?? []) {
+			const found = recogniser(model, node);
+			if (found === undefined) continue;
+			const replaced = { ...node, ...found };
+			if (replaced.domain === '') for (const name of node.outputs) producers.set(name, replaced);
+			return replaced;
 		}
-		const gelu = geluOperand(node, model);
-		return gelu === undefined ? node : replaced('Gelu', gelu);
+		return node;
 	});
 };
-
-const isStandard = (node: OpNode | undefined, op: string): node is OpNode =>
-	node !== undefined && node.op === op && node.domain === '';
-
-/** The operands of the node behind `name` when it is an `op`. */
-const operandsOf = (model: Model, name: string, op: string): readonly string[] | undefined => {
-	const node = model.producer(name);
-	return isStandard(node, op) ? node.inputs : undefined;
-};
-
-/** What x is multiplied by in x * gate(x), as a function from the name of gate(x) to that of x. */
-const GATES: Readonly<Record<string, (model: Model, name: string) => string | undefined>> = {
-	Silu: (model, name) => operandsOf(model, name, 'Sigmoid')?.[0],
-	Mish: (model, name) => operandsOf(model, operandsOf(model, name, 'Tanh')?.[0] ?? '', 'Softplus')?.[0],
-	HardSwish: (model, name) => {
-		const node = model.producer(name);
-		if (!isStandard(node, 'HardSigmoid')) return undefined;
-		const numberOf = (attribute: string, absent: number): number =>
-			node.attributes.find((given) => given.name === attribute)?.f ?? absent;
-		const same = isAbout(numberOf('alpha', 0.2), 1 / 6) && isAbout(numberOf('beta', 0.5), 0.5);
-		return same ? node.inputs[0] : undefined;
-	},
-};
-
-/** x of x * gate(x), factors in any order. */
-const gatedOperand = (
-	{ inputs: [a = '', b = ''] }: OpNode,
-	model: Model,
-	gateOf: (model: Model, name: string) => string | undefined,
-): string | undefined => {
-	if (gateOf(model, b) === a) return a;
-	return gateOf(model, a) === b ? b : undefined;
-};
-
-/** x of a product of x, 1 + Erf(x / sqrt 2) and 0.5. */
-const geluOperand = (node: OpNode, model: Model): string | undefined => {
-	const groups = node.inputs.map((name) => operandsOf(model, name, 'Mul') ?? [name]);
-	const nested = [
-		groups.flat(),
-		[...(groups[0] ?? []), node.inputs[1] ?? ''],
-		[node.inputs[0] ?? '', ...(groups[1] ?? [])],
-	];
-	for (const factors of nested) {
-		if (factors.length !== 3) continue;
-		const rest = factors.filter((name) => model.number(name) !== 0.5);
-		const [a = '', b = ''] = rest;
-		if (rest.length !== 2) continue;
-		if (erfOperand(model, b) === a) return a;
-		if (erfOperand(model, a) === b) return b;
-	}
-	return undefined;
-};
-
-/** x of 1 + Erf(x / sqrt 2). */
-const erfOperand = (model: Model, name: string): string | undefined => {
-	const summands = operandsOf(model, name, 'Add');
-	const erf = summands?.find((summand) => model.number(summand) === undefined);
-	if (summands?.length !== 2 || !summands.some((summand) => model.number(summand) === 1)) return undefined;
-	const [argument = ''] = operandsOf(model, erf ?? '', 'Erf') ?? [];
-	const [numerator, divisor = ''] = operandsOf(model, argument, 'Div') ?? [];
-	if (numerator !== undefined && isAbout(model.number(divisor), Math.SQRT2)) return numerator;
-	const factors = operandsOf(model, argument, 'Mul') ?? [];
-	return factors.some((factor) => isAbout(model.number(factor), Math.SQRT1_2))
-		? factors.find((factor) => model.number(factor) === undefined)
-		: undefined;
-};
-
-/** Equal to float16 accuracy: half-precision exports round the constants. */
-const isAbout = (value: number | undefined, expected: number): boolean =>
-	value !== undefined && Math.abs(value - expected) < 1e-3 * expected;

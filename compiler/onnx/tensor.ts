@@ -1,21 +1,42 @@
+import { refuse } from '../errors.ts';
 import type { CompileContext } from '../options.ts';
+import { checkRank } from '../tensor/maps/rows.ts';
 import { DataLocation, DataType, integerOf, type TensorProto } from './proto.ts';
 import { type Constant, constant, type ElementType, malformed, unsupported } from './value.ts';
 
 /** Constants beyond this many elements are refused: one float64 each. */
-export const MAX_ELEMENTS = 2 ** 27;
+const MAX_ELEMENTS = 2 ** 25;
 
 /** How the elements of one ONNX type are stored: little-endian in raw data, and in one of the typed fields. */
 type Format = {
 	readonly type: ElementType;
-	readonly bytes: number;
-	readonly read: (view: DataView, offset: number) => number;
+	readonly bits: number;
+	/** Element i of raw data. */
+	readonly read: (view: DataView, i: number) => number;
 	readonly field: (tensor: TensorProto) => readonly number[];
 };
 
-const int32s = (tensor: TensorProto) => tensor.int32Data ?? [];
+/** The integers in a field of wider ones. Errors: 'file' for one that the type does not have. */
+const narrow = (tensor: TensorProto, low: number, high: number): readonly number[] => {
+	const values = tensor.int32Data ?? [];
+	const outside = values.find((value) => value < low || value > high);
+	return outside === undefined
+		? values
+		: malformed(`A tensor of ${typeName(tensor.dataType ?? 0)} holds the number ${outside}.`);
+};
+const signed = (bits: number) => (tensor: TensorProto) => narrow(tensor, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1);
+const unsigned = (bits: number) => (tensor: TensorProto) => narrow(tensor, 0, 2 ** bits - 1);
 const int64s = (tensor: TensorProto) => (tensor.int64Data ?? []).map(integerOf);
 const uint64s = (tensor: TensorProto) => (tensor.uint64Data ?? []).map(integerOf);
+
+/** Two numbers of four bits in a byte, the lower ones first. */
+const nibble = (byte: number, i: number): number => (byte >> (4 * (i % 2))) & 15;
+const nibbles = (tensor: TensorProto): readonly number[] => {
+	const values = unsigned(8)(tensor).flatMap((byte) => [nibble(byte, 0), nibble(byte, 1)]);
+	const size = (tensor.dims ?? []).reduce<number>((product, d) => product * integerOf(d), 1);
+	return size % 2 === 1 ? values.slice(0, -1) : values;
+};
+const signedNibble = (value: number): number => (value < 8 ? value : value - 16);
 
 /** sign (-1)^s, 5 bits of exponent, 10 of mantissa. */
 const float16 = (bits: number): number => {
@@ -35,72 +56,121 @@ const float16 = (bits: number): number => {
 /** The upper half of a float32. */
 const bfloat16 = (bits: number): number => new Float32Array(Uint32Array.of((bits << 16) >>> 0).buffer)[0] as number;
 
+/** Types that onnx-proto does not know yet. */
+const { UINT4, INT4 } = { UINT4: 21, INT4: 22 };
+const NEWER_NAMES: ReadonlyMap<number, string> = new Map([
+	...([
+		[17, 'FLOAT8E4M3FN'],
+		[18, 'FLOAT8E4M3FNUZ'],
+		[19, 'FLOAT8E5M2'],
+		[20, 'FLOAT8E5M2FNUZ'],
+	] as const),
+	...([
+		[UINT4, 'UINT4'],
+		[INT4, 'INT4'],
+		[23, 'FLOAT4E2M1'],
+		[24, 'FLOAT8E8M0'],
+		[25, 'UINT2'],
+		[26, 'INT2'],
+	] as const),
+]);
+
+/** 'FLOAT' for 1 and so on. */
+export const typeName = (dataType: number): string =>
+	Object.entries(DataType).find(([, value]) => value === dataType)?.[0] ??
+	NEWER_NAMES.get(dataType) ??
+	`number ${dataType}`;
+
 const FORMATS: ReadonlyMap<number, Format> = new Map<number, Format>([
-	[DataType.FLOAT, { type: 'float', bytes: 4, read: (v, o) => v.getFloat32(o, true), field: (t) => t.floatData ?? [] }],
+	[
+		DataType.FLOAT,
+		{ type: 'float', bits: 32, read: (v, i) => v.getFloat32(4 * i, true), field: (t) => t.floatData ?? [] },
+	],
 	[
 		DataType.DOUBLE,
-		{ type: 'float', bytes: 8, read: (v, o) => v.getFloat64(o, true), field: (t) => t.doubleData ?? [] },
+		{ type: 'float', bits: 64, read: (v, i) => v.getFloat64(8 * i, true), field: (t) => t.doubleData ?? [] },
 	],
 	[
 		DataType.FLOAT16,
 		{
 			type: 'float',
-			bytes: 2,
-			read: (v, o) => float16(v.getUint16(o, true)),
-			field: (t) => int32s(t).map(float16),
+			bits: 16,
+			read: (v, i) => float16(v.getUint16(2 * i, true)),
+			field: (t) => unsigned(16)(t).map(float16),
 		},
 	],
 	[
 		DataType.BFLOAT16,
 		{
 			type: 'float',
-			bytes: 2,
-			read: (v, o) => bfloat16(v.getUint16(o, true)),
-			field: (t) => int32s(t).map(bfloat16),
+			bits: 16,
+			read: (v, i) => bfloat16(v.getUint16(2 * i, true)),
+			field: (t) => unsigned(16)(t).map(bfloat16),
 		},
 	],
-	[DataType.INT8, { type: 'int', bytes: 1, read: (v, o) => v.getInt8(o), field: int32s }],
-	[DataType.UINT8, { type: 'int', bytes: 1, read: (v, o) => v.getUint8(o), field: int32s }],
-	[DataType.INT16, { type: 'int', bytes: 2, read: (v, o) => v.getInt16(o, true), field: int32s }],
-	[DataType.UINT16, { type: 'int', bytes: 2, read: (v, o) => v.getUint16(o, true), field: int32s }],
-	[DataType.INT32, { type: 'int', bytes: 4, read: (v, o) => v.getInt32(o, true), field: int32s }],
-	[DataType.UINT32, { type: 'int', bytes: 4, read: (v, o) => v.getUint32(o, true), field: uint64s }],
-	[DataType.INT64, { type: 'int', bytes: 8, read: (v, o) => Number(v.getBigInt64(o, true)), field: int64s }],
-	[DataType.UINT64, { type: 'int', bytes: 8, read: (v, o) => Number(v.getBigUint64(o, true)), field: uint64s }],
-	[DataType.BOOL, { type: 'bool', bytes: 1, read: (v, o) => (v.getUint8(o) === 0 ? 0 : 1), field: int32s }],
+	[DataType.INT8, { type: 'int', bits: 8, read: (v, i) => v.getInt8(i), field: signed(8) }],
+	[DataType.UINT8, { type: 'int', bits: 8, read: (v, i) => v.getUint8(i), field: unsigned(8) }],
+	[DataType.INT16, { type: 'int', bits: 16, read: (v, i) => v.getInt16(2 * i, true), field: signed(16) }],
+	[DataType.UINT16, { type: 'int', bits: 16, read: (v, i) => v.getUint16(2 * i, true), field: unsigned(16) }],
+	[DataType.INT32, { type: 'int', bits: 32, read: (v, i) => v.getInt32(4 * i, true), field: signed(32) }],
+	[DataType.UINT32, { type: 'int', bits: 32, read: (v, i) => v.getUint32(4 * i, true), field: uint64s }],
+	[DataType.INT64, { type: 'int', bits: 64, read: (v, i) => Number(v.getBigInt64(8 * i, true)), field: int64s }],
+	[DataType.UINT64, { type: 'int', bits: 64, read: (v, i) => Number(v.getBigUint64(8 * i, true)), field: uint64s }],
+	[DataType.BOOL, { type: 'bool', bits: 8, read: (v, i) => (v.getUint8(i) === 0 ? 0 : 1), field: unsigned(1) }],
+	[UINT4, { type: 'int', bits: 4, read: (v, i) => nibble(v.getUint8(i >> 1), i), field: nibbles }],
+	[
+		INT4,
+		{
+			type: 'int',
+			bits: 4,
+			read: (v, i) => signedNibble(nibble(v.getUint8(i >> 1), i)),
+			field: (t) => nibbles(t).map(signedNibble),
+		},
+	],
 ]);
 
-/** 'FLOAT' for 1 and so on. */
-export const typeName = (dataType: number): string =>
-	Object.entries(DataType).find(([, value]) => value === dataType)?.[0] ?? `number ${dataType}`;
+/** The type of an encrypted input: also of numbers of few bits, which only narrow what the client may send. */
+export const inputTypeOf = (dataType: number): ElementType | undefined =>
+	elementTypeOf(dataType) ??
+	(NEWER_NAMES.has(dataType) ? (FEW_BIT_INTEGERS.includes(dataType) ? 'int' : 'float') : undefined);
+const FEW_BIT_INTEGERS: readonly number[] = [UINT4, INT4, 25, 26];
 
-/** What a numeric ONNX type is read as; undefined for strings, complex numbers and the formats of quantised models. */
-export const elementTypeOf = (dataType: number): ElementType | undefined => FORMATS.get(dataType)?.type;
+/** What a numeric ONNX type is computed as; undefined for strings, complex numbers and types that are only stored. */
+export const elementTypeOf = (dataType: number): ElementType | undefined => {
+	const format = FORMATS.get(dataType);
+	return format !== undefined && format.bits >= 8 ? format.type : undefined;
+};
 
 /**
  * The dimensions of a tensor, their product checked in exact arithmetic.
- * Errors: 'file' for negative dimensions or more than MAX_ELEMENTS.
+ * Errors: 'file' for negative dimensions, 'size' for more than MAX_ELEMENTS, 'shape' for too many axes.
  */
 const dimensionsOf = (tensor: TensorProto): readonly number[] => {
+	checkRank(tensor.dims?.length ?? 0);
 	const exact = (tensor.dims ?? []).map((d) => BigInt(String(d)));
 	if (exact.some((d) => d < 0n)) malformed(`The tensor has the shape [${exact}].`);
 	const size = exact.reduce((product, d) => product * d, 1n);
 	if (size > BigInt(MAX_ELEMENTS) || exact.some((d) => d > BigInt(MAX_ELEMENTS)))
-		malformed(`The tensor has the shape [${exact}], more than ${MAX_ELEMENTS} elements.`);
+		refuse({
+			code: 'size',
+			message: `The tensor has the shape [${exact}], more than ${MAX_ELEMENTS} elements.`,
+		});
 	return exact.map(Number);
 };
 
 /**
  * The constant that a TensorProto holds: typed fields, raw data or external data, whichever is present.
- * Errors: 'file' when data and dimensions differ, 'unsupported' for element types that are not numbers.
+ * Errors: 'file' when data and dimensions differ, 'unsupported' for element types that are neither numbers nor strings.
  */
 export const readTensor = (tensor: TensorProto, external: ExternalData): Constant => {
 	const shape = dimensionsOf(tensor);
 	const size = shape.reduce((product, d) => product * d, 1);
 	const dataType = tensor.dataType ?? 0;
+	if (dataType === DataType.STRING) return readTexts(tensor, shape);
 	const format = FORMATS.get(dataType);
 	if (format === undefined)
 		return unsupported(`A tensor has elements of type ${typeName(dataType)}, which are not computed with.`);
+	if (tensor.segment != null) unsupported('A tensor is a segment of a larger one, which is not put together.');
 	const isExternal = tensor.dataLocation === DataLocation.EXTERNAL;
 	const raw = isExternal ? external.read(tensor) : tensor.rawData;
 	if (raw === undefined || raw === null || (raw.length === 0 && !isExternal)) {
@@ -108,12 +178,24 @@ export const readTensor = (tensor: TensorProto, external: ExternalData): Constan
 		if (values.length !== size) malformed(`A tensor of shape [${shape}] holds ${values.length} values.`);
 		return { ...constant(shape, Float64Array.from(values), format.type), dataType };
 	}
-	if (raw.length !== size * format.bytes)
-		malformed(`A tensor of shape [${shape}] holds ${raw.length} bytes instead of ${size * format.bytes}.`);
+	const length = Math.ceil((size * format.bits) / 8);
+	if (raw.length !== length) malformed(`A tensor of shape [${shape}] holds ${raw.length} bytes instead of ${length}.`);
+	if (hasTypedData(tensor)) malformed('A tensor holds its data twice, raw or external and in a typed field.');
 	const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
 	const data = new Float64Array(size);
-	for (let i = 0; i < size; i++) data[i] = format.read(view, i * format.bytes);
+	for (let i = 0; i < size; i++) data[i] = format.read(view, i);
 	return { ...constant(shape, data, format.type), dataType };
+};
+
+const hasTypedData = ({ floatData, int32Data, int64Data, doubleData, uint64Data }: TensorProto): boolean =>
+	[floatData, int32Data, int64Data, doubleData, uint64Data].some((field) => (field?.length ?? 0) > 0);
+
+/** Strings as indices into the list of them. */
+const readTexts = (tensor: TensorProto, shape: readonly number[]): Constant => {
+	const classes = (tensor.stringData ?? []).map((bytes) => new TextDecoder().decode(bytes));
+	if (classes.length !== shape.reduce((product, d) => product * d, 1))
+		malformed(`A tensor of shape [${shape}] holds ${classes.length} strings.`);
+	return { ...constant(shape, Float64Array.from(classes.keys()), 'int'), classes };
 };
 
 /** Reads tensors that lie in other files, each file once. */

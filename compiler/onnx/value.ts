@@ -5,6 +5,8 @@ import { apply, nonZeros, type SparseMatrix } from '../tensor/sparse.ts';
 
 /** What a name of the model stands for while it is imported; data are row-major. */
 export type ElementType = 'float' | 'int' | 'bool';
+/** What indices stand for: the labels of a classifier. Strings are read in this form only. */
+export type Classes = readonly string[] | readonly number[];
 export type Constant = {
 	readonly kind: 'constant';
 	readonly shape: Shape;
@@ -12,13 +14,21 @@ export type Constant = {
 	readonly data: Float64Array;
 	/** The ONNX type that the elements are stored in, where a tensor or a Cast says it: what QuantizeLinear saturates to. */
 	readonly dataType?: number;
+	/** Of strings: each element is the index of one of these. */
+	readonly classes?: Classes;
 };
 export type Encrypted = {
 	readonly kind: 'encrypted';
 	readonly id: Id;
 	readonly shape: Shape;
 	readonly type: ElementType;
+	/** Of an index that only the client knows: what it stands for. */
+	readonly classes?: Classes;
+	/** The elements that a mask takes out of a softmax, see masks.ts. */
+	readonly excluded?: Excluded;
 };
+/** For each element 0, 1 when it is excluded, or 2 when moreover the graph has 0 in place of a number far too low. */
+export type Excluded = Uint8Array;
 export type Value = Constant | Encrypted;
 
 /** Where new nodes go and which ONNX node they come from. */
@@ -69,7 +79,30 @@ export const moved = (site: Site, value: Value, source: Source, shape: Shape): V
 	if (isInPlace(source, size)) return reshaped(value, shape);
 	if (value.kind === 'constant') return { ...value, shape, data: takeData(value.data, source) };
 	const terms = [{ value, matrix: selectionMatrix(source, size) }];
-	return { ...affineOf(site, terms, new Float64Array(source.length), shape), type: value.type };
+	const { type, classes } = value;
+	const result = { ...affineOf(site, terms, new Float64Array(source.length), shape), type };
+	return classes === undefined ? result : { ...result, classes };
+};
+
+/** Weights and biases beyond this are refused: no modulus holds what comes of them beside values of ordinary size. */
+export const MAX_MAGNITUDE = 1e20;
+
+/** Errors: 'range' for numbers that are not finite, or beyond MAX_MAGNITUDE. */
+const checkMagnitude = (numbers: Float64Array): void => {
+	let at = 0;
+	while (at < numbers.length && Math.abs(numbers[at] as number) <= MAX_MAGNITUDE) at++;
+	const found = numbers[at];
+	if (found === undefined) return;
+	if (Number.isFinite(found))
+		refuse({
+			code: 'range',
+			message: `This operation multiplies or adds the number ${found}; at most ${MAX_MAGNITUDE} is compiled.`,
+			hint: 'Check the weights; a mask of large numbers is better left to the client.',
+		});
+	refuse({
+		code: 'range',
+		message: 'This operation multiplies or adds an infinite value or one that is not a number.',
+	});
 };
 
 /** Either kind of operand under a matrix. */
@@ -78,7 +111,7 @@ export type ValueTerm = { readonly value: Value; readonly matrix: SparseMatrix }
 /**
  * y = sum over terms of matrix * value, plus bias: the one way in which linear operations enter the graph. Constant
  * operands are folded into the bias; the result is a constant when no encrypted operand is left.
- * Errors: 'range' when a matrix or the bias of an encrypted result is not finite.
+ * Errors: 'range' when a matrix or the bias of an encrypted result is not finite, or too large.
  */
 export const affineOf = (site: Site, terms: readonly ValueTerm[], bias: Float64Array, shape: Shape): Value => {
 	const total = Float64Array.from(bias);
@@ -92,11 +125,7 @@ export const affineOf = (site: Site, terms: readonly ValueTerm[], bias: Float64A
 	const remaining = node.terms.filter(({ matrix }) => nonZeros(matrix) > 0);
 	const type = terms.length > 0 && terms.every(({ value }) => value.type !== 'float') ? 'int' : 'float';
 	if (remaining.length === 0) return constant(shape, total, type);
-	if (!total.every(Number.isFinite) || remaining.some(({ matrix }) => !matrix.values.every(Number.isFinite)))
-		refuse({
-			code: 'range',
-			message: 'This operation multiplies or adds an infinite value or one that is not a number.',
-		});
+	for (const numbers of [total, ...remaining.map(({ matrix }) => matrix.values)]) checkMagnitude(numbers);
 	return { kind: 'encrypted', id: site.builder.add({ ...node, terms: remaining }), shape, type };
 };
 

@@ -65,6 +65,10 @@ const definitions: Readonly<Record<Activation, Definition>> = {
 	power: { of: (x, exponent) => x ** exponent, domain: 'above' },
 	sin: { of: Math.sin, turns: waves(0.5) },
 	cos: { of: Math.cos, turns: waves(0) },
+	atan: { of: Math.atan },
+	asinh: { of: Math.asinh },
+	sinh: { of: Math.sinh },
+	cosh: { of: Math.cosh, turns: at(0) },
 };
 
 /** The scalar function of an activation. */
@@ -83,3 +87,10 @@ export const domainOf = (fn: Activation): Definition['domain'] => definitions[fn
 /** The name, with its parameters if it has any: leakyRelu(0.01). */
 export const nameOf = ({ fn, parameters = [] }: Applied): string =>
 	parameters.length === 0 ? fn : `${fn}(${parameters.map((v) => Number(v.toPrecision(6))).join(', ')})`;
+
+/**
+ * Is the function one that stands for a division: large where its operand is near 0? Its errors count relative to its
+ * value then, by which they throw off what it is multiplied with.
+ */
+export const isDivisor = ({ fn, parameters: [first = 0] = [] }: Applied): boolean =>
+	fn === 'reciprocal' || (fn === 'power' && first < 0);

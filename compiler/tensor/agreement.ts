@@ -1,6 +1,7 @@
 import { argMax } from './evaluate.ts';
-import { type Output, sizeOf } from './graph.ts';
+import { type Graph, type Node, nodeAt, type Output, type Shape, sizeOf } from './graph.ts';
 import type { Tail } from './passes/split.ts';
+import { nonZeros } from './sparse.ts';
 
 /** Values of every output by name, one array a sample. */
 export type OutputSamples = ReadonlyMap<string, readonly Float64Array[]>;
@@ -16,16 +17,29 @@ export type Agreement = {
 };
 
 /**
- * The decisions an output stands for, as integers. Before softmax, logSoftmax or argMax: the largest along its axis.
- * Before a sigmoid, one element: its sign. Several elements otherwise: the largest of all. One element otherwise: none.
+ * The decisions an output stands for, as integers; none when it is a value. Before softmax, logSoftmax or argMax: the
+ * largest along its axis. Before a sigmoid, one element: its sign. Without a tail, scores: the largest of them.
  */
-export const decisionsOf = (output: Output, tail: Tail, values: Float64Array): number[] => {
-	const along = tail.find((op) => 'axis' in op);
-	if (along !== undefined && 'axis' in along && !tail.slice(0, tail.indexOf(along)).some(({ op }) => op === 'reshape'))
-		return lines(values, output.shape, along.axis).map((line) => argMax(line));
-	if (values.length > 1) return [argMax(values)];
-	return tail.some(({ op }) => op === 'sigmoid') ? [(values[0] ?? 0) > 0 ? 1 : 0] : [];
+export const decisionsOf = ({ nodes }: Graph, output: Output, tail: Tail, values: Float64Array): number[] => {
+	let { shape } = output;
+	for (const op of tail) {
+		if ('axis' in op) return lines(values, shape, op.axis).map((line) => argMax(line));
+		if (op.op === 'reshape') shape = op.shape;
+		else if (op.op === 'sigmoid' && values.length === 1) return [(values[0] ?? 0) > 0 ? 1 : 0];
+		else if (op.op !== 'sigmoid') return [];
+	}
+	return tail.length === 0 && isScores(nodeAt(nodes, output.id), output.shape) ? [argMax(values)] : [];
 };
+
+/**
+ * Does a model that ends here compare classes? One vector a sample whose elements are linear in the same values, as
+ * the last layer of a classifier makes them. An activation, an image, a sequence or a number is wanted for its value.
+ */
+const isScores = (node: Node, shape: Shape): boolean =>
+	sizeOf(shape) > 1 &&
+	shape.includes(sizeOf(shape)) &&
+	node.kind === 'affine' &&
+	node.terms.some(({ matrix }) => nonZeros(matrix) > matrix.rows);
 
 /** Every line of an array of `shape` along `axis`. */
 const lines = (values: Float64Array, shape: readonly number[], axis: number): Float64Array[] => {
@@ -37,9 +51,9 @@ const lines = (values: Float64Array, shape: readonly number[], axis: number): Fl
 	});
 };
 
-/** Compares `other` with `exact`, sample by sample. */
+/** Compares `other` with `exact`, sample by sample: values of the graph's outputs. */
 export const compare = (
-	outputs: readonly Output[],
+	graph: Graph,
 	tails: ReadonlyMap<string, Tail>,
 	exact: OutputSamples,
 	other: OutputSamples,
@@ -48,14 +62,14 @@ export const compare = (
 	const wavering = new Set<number>();
 	const relativeErrors = new Map<string, number>();
 	let samples = 0;
-	for (const output of outputs) {
+	for (const output of graph.outputs) {
 		const tail = tails.get(output.name) ?? [];
 		const [a, b] = [exact.get(output.name) ?? [], other.get(output.name) ?? []];
 		samples = a.length;
 		a.forEach((values, i) => {
-			const ours = decisionsOf(output, tail, values);
+			const ours = decisionsOf(graph, output, tail, values);
 			const differs = (other: Float64Array): boolean =>
-				decisionsOf(output, tail, other).some((decision, k) => decision !== ours[k]);
+				decisionsOf(graph, output, tail, other).some((decision, k) => decision !== ours[k]);
 			const theirs = b[i] as Float64Array;
 			if (differs(theirs)) disagreeing.add(i);
 			if (differs(theirs.map((v, k) => 2 * v - (values[k] as number)))) wavering.add(i);

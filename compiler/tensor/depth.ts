@@ -1,4 +1,4 @@
-import { type Graph, type Id, type Node, nodeAt, operandsOf } from './graph.ts';
+import { type Graph, type Id, type Kind, type Node, nodeAt, operandsOf } from './graph.ts';
 import type { SparseMatrix } from './sparse.ts';
 
 /** Is M = I or M = -I? Such a map is an addition or a subtraction of ciphertexts and needs no plaintext product. */
@@ -41,15 +41,21 @@ export const depthOf = (graph: Graph): number => {
 	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, all[id] ?? 0), 0);
 };
 
-/** Products of two values on the deepest path: levels that no way of computing the affine maps saves. */
-export const leastDepthOf = (graph: Graph): number => {
+/** Nodes of the given kinds on the deepest path. */
+const countInTurn = (graph: Graph, kinds: readonly Kind[]): number => {
 	const result: number[] = [];
 	for (const node of graph.nodes) {
 		const before = operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0);
-		result.push(before + (node.kind === 'multiply' ? 1 : 0));
+		result.push(before + (kinds.includes(node.kind) ? 1 : 0));
 	}
 	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, result[id] ?? 0), 0);
 };
+
+/** Products of two values on the deepest path: levels that no way of computing the affine maps saves. */
+export const leastDepthOf = (graph: Graph): number => countInTurn(graph, ['multiply']);
+
+/** Products and functions on the deepest path: a level each, but for functions that turn out to be straight where they are used. */
+export const stepsOf = (graph: Graph): number => countInTurn(graph, ['multiply', 'activation']);
 
 /** How often every node is used: once for each operand position, and once for each output. */
 export const usesOf = (graph: Graph): number[] => {

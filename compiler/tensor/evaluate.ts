@@ -55,15 +55,21 @@ export const evaluate = (graph: Graph, inputs: ReadonlyMap<string, Float64Array>
 	return new Map(graph.outputs.map(({ name, id }) => [name, values[id] as Float64Array]));
 };
 
-/** The shape of a tail's operand: that of the node itself, with the reduced axis of argMax put back. */
+/** The shape of a tail's operand: that of the node itself, with the reduced axis of argMax put back; pairs of classes before votes, one axis before a selection. */
 export const tailOperandShape = (node: Node<'tail'>, size: number): Shape => {
+	if (node.fn === 'select') return [size];
+	if (node.fn === 'votes') return [...node.shape.slice(0, -1), pairsOf(node.shape.at(-1) ?? 0)];
 	if (node.fn !== 'argMax') return node.shape;
 	const length = size / sizeOf(node.shape);
 	return node.shape.toSpliced(node.axis, node.keepDims ? 1 : 0, length);
 };
 
-/** Softmax, its logarithm or the index of the largest element, along every line of `axis`. */
+/** What the client does: along every line of `axis`, or with `values` element by element. */
 const tail = (node: Node<'tail'>, x: Float64Array): Float64Array => {
+	const { fn, values: table = [] } = node;
+	if (fn === 'select') return Float64Array.from(table, (from) => x[from] as number);
+	if (fn === 'votes') return votes(x, node.shape.at(-1) ?? 0);
+	if (fn === 'lookup') return x.map((i) => table[i] as number);
 	const shape = tailOperandShape(node, x.length);
 	const length = shape[node.axis] ?? 1;
 	const stride = sizeOf(shape.slice(node.axis + 1));
@@ -71,9 +77,9 @@ const tail = (node: Node<'tail'>, x: Float64Array): Float64Array => {
 	for (let line = 0; line < x.length / length; line++) {
 		const start = Math.floor(line / stride) * length * stride + (line % stride);
 		const values = Float64Array.from({ length }, (_, i) => x[start + i * stride] as number);
-		if (node.fn === 'argMax') result[line] = argMax(values, node.selectLast);
+		if (fn === 'argMax') result[line] = argMax(values, node.selectLast);
 		else
-			softmax(values, node.fn === 'logSoftmax').forEach((v, i) => {
+			lineOf(fn, values).forEach((v, i) => {
 				result[start + i * stride] = v;
 			});
 	}
@@ -88,6 +94,35 @@ export const argMax = (values: ArrayLike<number>, selectLast = false): number =>
 		if (difference > 0 || (selectLast && difference === 0)) best = i;
 	}
 	return best;
+};
+
+/** How many pairs of different things there are. */
+const pairsOf = (count: number): number => (count * (count - 1)) / 2;
+
+/** For each class the number of pairs that it wins; of the pair of i and j > i the winner is i where x is above 0. */
+const votes = (x: Float64Array, classes: number): Float64Array => {
+	const pairs = pairsOf(classes);
+	const count = new Float64Array((x.length / pairs) * classes);
+	let at = 0;
+	for (let line = 0; line < count.length; line += classes)
+		for (let i = 0; i < classes; i++)
+			for (let j = i + 1; j < classes; j++) {
+				const winner = line + ((x[at++] as number) > 0 ? i : j);
+				count[winner] = (count[winner] as number) + 1;
+			}
+	return count;
+};
+
+/** What a tail makes of one line. */
+const lineOf = (fn: Node<'tail'>['fn'], x: Float64Array): Float64Array => {
+	if (fn === 'hardmax') return new Float64Array(x.length).fill(1, argMax(x), argMax(x) + 1);
+	return fn === 'l1' ? shares(x) : softmax(x, fn === 'logSoftmax');
+};
+
+/** x[i] / sum_j |x[j]|, or 0 where all are 0. */
+const shares = (x: Float64Array): Float64Array => {
+	const total = x.reduce((sum, v) => sum + Math.abs(v), 0);
+	return total === 0 ? x : x.map((v) => v / total);
 };
 
 /** exp(x[i] - max) / sum_j exp(x[j] - max), or its logarithm. */

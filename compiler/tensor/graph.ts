@@ -21,7 +21,8 @@ export type Shape = readonly number[];
 export type Activation =
 	| ('relu' | 'leakyRelu' | 'thresholdedRelu' | 'clip' | 'abs' | 'hardSwish')
 	| ('sigmoid' | 'tanh' | 'silu' | 'gelu' | 'geluTanh' | 'elu' | 'softplus' | 'softsign' | 'mish' | 'erf')
-	| ('exp' | 'log' | 'sqrt' | 'reciprocal' | 'power' | 'sin' | 'cos');
+	| ('exp' | 'log' | 'sqrt' | 'reciprocal' | 'power' | 'sin' | 'cos')
+	| ('atan' | 'asinh' | 'sinh' | 'cosh');
 export type Term = { readonly x: Id; readonly matrix: SparseMatrix };
 /** A polynomial in the Chebyshev basis of the interval [center - radius, center + radius]. */
 export type ChebyshevSeries = {
@@ -39,10 +40,12 @@ export type Fields = {
 	activation: { readonly x: Id; readonly fn: Activation; readonly parameters?: readonly number[] };
 	tail: {
 		readonly x: Id;
-		readonly fn: 'softmax' | 'logSoftmax' | 'argMax';
+		readonly fn: 'softmax' | 'logSoftmax' | 'hardmax' | 'argMax' | 'l1' | 'votes' | 'lookup' | 'select';
 		readonly axis: number;
 		readonly keepDims: boolean;
 		readonly selectLast: boolean;
+		/** What `lookup` gives for 0, 1, ...; the elements that `select` takes. */
+		readonly values?: readonly number[];
 	};
 };
 export type Kind = keyof Fields;
@@ -58,7 +61,13 @@ export type Node<K extends Kind = Kind> = {
 	[P in K]: { readonly kind: P; readonly shape: Shape; readonly origin: string } & Fields[P];
 }[K];
 
-export type Output = { readonly name: string; readonly id: Id; readonly shape: Shape };
+export type Output = {
+	readonly name: string;
+	readonly id: Id;
+	readonly shape: Shape;
+	/** Of an index: the names of the classes that it counts. */
+	readonly classes?: readonly string[];
+};
 export type Graph<K extends Kind = Kind> = {
 	readonly nodes: readonly Node<K>[];
 	readonly outputs: readonly Output[];

@@ -16,10 +16,12 @@ const printers: Printers = {
 		`polynomial %${x} degree ${coefficients.length - 1} on [${number(center - radius)}, ${number(center + radius)}]` +
 		` c = [${coefficients.map(number).join(', ')}]`,
 	activation: (node) => `${nameOf(node)} %${node.x}`,
-	tail: ({ x, fn, axis, keepDims, selectLast }) =>
+	tail: ({ x, fn, axis, keepDims, selectLast, values = [] }) =>
 		fn === 'argMax'
 			? `argMax %${x} axis ${axis}${keepDims ? ' keepDims' : ''}${selectLast ? ' selectLast' : ''}`
-			: `${fn} %${x} axis ${axis}`,
+			: fn === 'lookup' || fn === 'select'
+				? `${fn} %${x} [${values.join(', ')}]`
+				: `${fn} %${x} axis ${axis}`,
 };
 
 /**

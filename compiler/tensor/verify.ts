@@ -86,9 +86,13 @@ const checks: Checks = {
 			fail(`axis ${node.axis} is outside [${operandShape}]`);
 		if (!operandShape.every(Number.isInteger) || sizeOf(operandShape) !== size(node.x))
 			fail(`operand of ${size(node.x)} elements does not fit [${operandShape}]`);
+		if (node.fn === 'select' && !isSelection(node, size(node.x))) fail(`[${node.values}] selects what is not there`);
 		if (node.fn === 'argMax' && node.keepDims && node.shape[node.axis] !== 1) fail('keepDims but the axis is not 1');
 	},
 };
+
+const isSelection = ({ values = [], shape }: Node<'tail'>, size: number): boolean =>
+	values.length === sizeOf(shape) && values.every((from) => Number.isInteger(from) && from >= 0 && from < size);
 
 /** What is wrong with the stored form of a matrix, if anything. */
 const matrixProblem = ({ rows, columns, rowStart, columnOf, values }: SparseMatrix): string | undefined => {

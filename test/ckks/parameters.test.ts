@@ -146,4 +146,20 @@ test('what no modulus of this size holds has no parameters', () => {
 	assert.is(solve(circuit, 8192, 10, 256), undefined);
 });
 
+test('noise that overflows in a slot, and is no number where that slot is masked, is not taken for precise', () => {
+	const builder = new SlotBuilder(slots);
+	const square = (x: number): number => builder.multiply(x, x);
+	const mask = new Float64Array(slots).fill(1, 0, 1);
+	const masked = builder.multiplyPlain(square(square(builder.input('x', 0))), mask);
+	const circuit = builder.build([{ name: 'y', parts: [builder.add(masked, builder.rotate(masked, 1))] }]);
+	const huge = new Float64Array(slots).fill(1e60).fill(0.5, 0, 1);
+	const solution = new ParameterSolver(circuit, {
+		...requirementsFor(circuit, { ringDegree: 16384, security: 128, precision: 10 }),
+		samples: [new Map([['x', [huge]]])],
+		outputMagnitudes: new Map([['y', 1]]),
+		magnitudes: { sound: () => new Float64Array(circuit.ops.length) },
+	}).solve();
+	assert.is(solution, undefined);
+});
+
 test.run();

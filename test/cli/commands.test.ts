@@ -308,19 +308,30 @@ test('what cannot be accepted ends with 3, one line for each problem and nothing
 
 test('all unsupported nodes are named at once, with operator, domain and opset', async ({ folder }) => {
 	const path = join(folder, 'both.onnx');
-	const nodes = [node('Det', ['x'], ['d'], { name: 'first' }), node('Hardmax', ['x'], ['h'], { name: 'second' })];
+	const nodes = [node('Det', ['x'], ['d'], { name: 'first' }), node('TopK', ['x'], ['h'], { name: 'second' })];
 	writeFileSync(path, buildModel({ nodes, inputs: [{ name: 'x', shape: [2, 2] }], outputs: ['d', 'h'] }));
 	const { stderr } = await start('compile', path);
 	const [a = '', b = ''] = stderr.split('\n');
 	for (const fact of ['first', 'Det', 'ai.onnx', 'opset 13']) assert.ok(a.includes(fact), a);
-	for (const fact of ['second', 'Hardmax', 'ai.onnx', 'opset 13']) assert.ok(b.includes(fact), b);
+	for (const fact of ['second', 'TopK', 'ai.onnx', 'opset 13']) assert.ok(b.includes(fact), b);
 });
 
 test('options that would change nothing are wrong usage', async ({ folder, build }) => {
 	const input = array(folder, 'u.npy', [1, 2], [0, 0]);
-	const { status, stderr } = await start('run', build, '--input', input, '--precision', '5', '--batch', '2');
+	const { status, stderr } = await start(
+		'run',
+		build,
+		'--input',
+		input,
+		'--precision',
+		'5',
+		'--batch',
+		'2',
+		'--maxpool',
+		'average',
+	);
 	assert.is(status, 2);
-	assert.match(stderr, /--batch, --precision/);
+	assert.match(stderr, /--batch, --precision, --maxpool/);
 	const inspected = await start('inspect', build, '--max-keys', '2');
 	assert.is(inspected.status, 2);
 	assert.match(inspected.stderr, /--max-keys/);
@@ -380,11 +391,16 @@ test('the report page holds the report, nothing from outside, and no markup from
 	assert.not.match(text, /<script|<b>x|https?:|src=|href=|undefined|NaN/);
 });
 
-test('ops lists operators with their domain and first opset', async () => {
-	const ops = (await json('ops')).ops as { op: string; domain: string; since: number }[];
-	const gemm = ops.find(({ op }) => op === 'Gemm');
-	assert.is(gemm?.domain, 'ai.onnx');
-	assert.type(gemm?.since, 'number');
+test('ops lists operators with their domain, opsets, how they are computed and what they cost', async () => {
+	type Op = { readonly op: string; readonly domain: string; readonly how: string; readonly cost: string };
+	const ops = (await json('ops')).ops as (Op & { readonly since: number; readonly until: number })[];
+	const find = (name: string) => ops.find(({ op }) => op === name);
+	assert.is(find('Gemm')?.domain, 'ai.onnx');
+	assert.equal([find('Gelu')?.since, find('Gelu')?.until, find('Upsample')?.until], [20, 28, 9]);
+	assert.equal(['Conv', 'Relu', 'ArgMax', 'Shape'].map((op) => find(op)?.how), ['exact', 'approximate', 'client', 'constant']); // biome-ignore format: one thought
+	for (const { op, cost } of ops) assert.ok(cost.length > 0, op);
+	const { stdout } = await start('ops');
+	assert.match(stdout, /^ai\.onnx +Upsample +7-9 +exact +linear/m);
 });
 
 test.run();

@@ -39,6 +39,21 @@ test('every issue of a model is one paragraph that names node, operator, domain 
 	});
 });
 
+test('of very many issues the first are told and the others counted by operator', () => {
+	const issue = (op: string, i: number) => ({ code: 'unsupported', message: `${op} ${i}`, node: `n${i}`, op }) as const;
+	const issues = Array.from({ length: 500 }, (_, i) => issue(i % 4 === 0 ? 'TopK' : 'LSTM', i));
+	const { paragraphs } = explain(new CompileError(issues));
+	assert.is(paragraphs.length, 21);
+	assert.is(paragraphs[20], 'error: 480 more are like these: 360 of LSTM, 120 of TopK.');
+});
+
+test('names of a model are told without what a terminal would obey, and not at any length', () => {
+	const name = `\u001b[2J\u009b${'x'.repeat(100_000)}`;
+	const [text = ''] = explain(new CompileError([{ code: 'file', message: `Node '${name}' is broken.` }])).paragraphs;
+	assert.match(text, /^error: Node '\?\[2J\?xxx/);
+	assert.ok(text.length < 3000);
+});
+
 test('what the runtime refuses is one paragraph with its hint, and the status is 3', () => {
 	assert.equal(explain(new RefusedError('keys', 'a rotation key is missing', 'Send the keys again')), {
 		status: 3,

@@ -28,6 +28,8 @@ test('options become values of their own types', () => {
 			'clear',
 			'--threads',
 			'3',
+			'--maxpool',
+			'average',
 			'--json',
 			'--quiet',
 		],
@@ -35,7 +37,7 @@ test('options become values of their own types', () => {
 	assert.equal(given, {
 		...{ inputRange: [-1, 2.5], batch: 8, precision: 12.5, security: '192', degree: 7 },
 		...{ outputs: ['a', 'b'], set: [['n', 4], ['seq', 16]], calibrate: ['x=a.npy', 'b.npz'] }, // biome-ignore format: pairs
-		...{ maxKeys: 12, maxKeyBytes: 1500000 },
+		...{ maxKeys: 12, maxKeyBytes: 1500000, maxpool: 'average' },
 		...{ optimize: 'keys', backend: 'clear', threads: 3, json: true, quiet: true },
 	});
 });
@@ -68,10 +70,14 @@ test('values that make no sense are refused', () => {
 		['--precision', ''],
 		['--security', '100'],
 		['--optimize', 'speed'],
+		['--maxpool', 'sum'],
 		['--outputs', 'a,,b'],
 		['--set', 'n'],
 		['--set', 'n=-1'],
 		['--set', '=4'],
+		['--set', 'n=4', '--set', 'n=5'],
+		['--plain', 'mask'],
+		['--plain', '=mask.npy'],
 		['--degree', '1'],
 		['--degree', '2.5'],
 		['--threads', '0'],

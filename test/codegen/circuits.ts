@@ -31,6 +31,7 @@ export const planOf = (circuit: CkksCircuit): Generated => {
 			...{ name: output.name, encryptedShape: shape, shape, parts: parts(output.parts.length) },
 			...{ tail: [], plausible: 1, predictedError: 1, magnitude: 1 },
 		})),
+		knownOutputs: [],
 	};
 	return programOf('test', circuit, ends, { objective: 'latency', backend: 'kernel' });
 };

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compile } from '../../compiler/index.ts';
+import { evaluateLocally } from '../../runtime/local.ts';
 import { node } from '../support/onnx.ts';
 import { calibrationOf, convolutional, floats, integers, logistic, model, perceptron, sampleOf } from './models.ts';
 import { checkModel } from './support.ts';
@@ -176,6 +177,19 @@ test('parts of one output of which some are used further share a level', async (
 test('parts of an input that nothing reads are sent all the same', async () => {
 	const nodes = [node('Slice', ['x', 'from', 'middle', 'axis'], ['a']), node('Mul', ['a', 'a'], ['y'])];
 	await checkModel(model(nodes, { x: [1, 8192] }, ['y'], halves), [sampleOf({ x: 8192 })]);
+});
+
+test('an output that nothing encrypted goes into is known to the client', async () => {
+	const nodes = [node('Dropout', ['x'], ['y', 'mask']), node('Shape', ['x'], ['shape'])];
+	const { program, clear } = compile(model(nodes, { x: [1, 4] }, ['y', 'mask', 'shape'], {}));
+	assert.equal(program.client.knownOutputs, [
+		{ name: 'mask', shape: [1, 4], values: [1, 1, 1, 1] },
+		{ name: 'shape', shape: [2], values: [1, 4] },
+	]);
+	const sample = sampleOf({ x: 4 });
+	const [result] = await evaluateLocally(program, 'clear', [sample]);
+	assert.equal([...(result?.outputs.keys() ?? [])], ['y', 'mask', 'shape']);
+	for (const name of ['mask', 'shape']) assert.equal(result?.outputs.get(name)?.data, clear(sample).get(name)?.data);
 });
 
 test('an output that turns out constant is refused', () => {

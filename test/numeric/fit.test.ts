@@ -102,4 +102,18 @@ test('the minimax fit of exp has the equioscillation error 2^-n / (n + 1)! withi
 	}
 });
 
+test('minimax in units of the value: the relative error is even over powers of ten', () => {
+	const inverse = (x: number): number => 1 / x;
+	const largest = (coefficients: readonly number[]): number =>
+		Math.max(
+			...Array.from({ length: 1001 }, (_, i) => {
+				const x = 0.02 * 50 ** (i / 1000);
+				return Math.abs(x * clenshaw(coefficients, (x - 0.51) / 0.49) - 1);
+			}),
+		);
+	const even = largest(minimax(inverse, 15, 0.51, 0.49, Math.abs));
+	assert.ok(even < 0.05);
+	assert.ok(largest(minimax(inverse, 15, 0.51, 0.49)) > 3 * even);
+});
+
 test.run();

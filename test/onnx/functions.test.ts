@@ -1,35 +1,72 @@
+import proto from 'onnx-proto';
+import protobuf from 'protobufjs/minimal.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { importModel } from '../../compiler/onnx/import.ts';
-import { AttributeType, DataType, type FunctionProto, ModelProto, type NodeProto } from '../../compiler/onnx/proto.ts';
-import { agreesWithReference, feed, issuesOf } from '../support/onnx.ts';
+import {
+	AttributeProto,
+	AttributeType,
+	DataType,
+	type FunctionProto,
+	ModelProto,
+	type NodeProto,
+} from '../../compiler/onnx/proto.ts';
+import { agreesWithReference, feed, issuesOf, run } from '../support/onnx.ts';
 
 const LOCAL = 'local';
 const standard = { domain: '', version: 17 };
 
+/** A field that is a message or a string, as bytes. */
+const field = (number: number, content: Uint8Array | string): Uint8Array => {
+	const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+	return protobuf.Writer.create()
+		.uint32(number * 8 + 2)
+		.bytes(bytes)
+		.finish();
+};
+
+/** A message and fields of it that onnx-proto does not write. */
+const joined = (message: Uint8Array, ...fields: readonly (readonly Uint8Array[])[]): Uint8Array =>
+	Buffer.concat([message, ...fields.flat()]);
+
+const optional = (number: number, content: string | undefined): readonly Uint8Array[] =>
+	content === undefined ? [] : [field(number, content)];
+
+const nodeBytes = (node: NodeProto): Uint8Array =>
+	joined(proto.onnx.NodeProto.encode(node).finish(), optional(8, node.overload));
+
+const functionBytes = ({ node, attributeProto, overload, ...rest }: FunctionProto): Uint8Array =>
+	joined(
+		proto.onnx.FunctionProto.encode(rest).finish(),
+		(node ?? []).map((inner) => field(7, nodeBytes(inner))),
+		(attributeProto ?? []).map((attribute) => field(11, AttributeProto.encode(attribute).finish())),
+		optional(13, overload),
+	);
+
 /** A model from x: [1, 2] to y with functions of the domain `local`. */
-const modelWith = (node: NodeProto[], functions: FunctionProto[]): Uint8Array =>
-	ModelProto.encode({
-		irVersion: 8,
-		opsetImport: [standard, { domain: LOCAL, version: 1 }],
-		functions: functions.map((body) => ({
-			domain: LOCAL,
-			opsetImport: [standard, { domain: LOCAL, version: 1 }],
-			...body,
-		})),
-		graph: {
-			name: 'g',
-			node,
-			input: [
-				{
-					name: 'x',
-					type: { tensorType: { elemType: DataType.FLOAT, shape: { dim: [{ dimValue: 1 }, { dimValue: 2 }] } } },
-				},
-			],
-			output: [{ name: 'y', type: { tensorType: { elemType: DataType.FLOAT } } }],
-			initializer: [{ name: 'c', dims: [2], dataType: DataType.FLOAT, floatData: [3, -2] }],
-		},
+const modelWith = (nodes: readonly NodeProto[], functions: readonly FunctionProto[], irVersion = 8): Uint8Array => {
+	const opsetImport = [standard, { domain: LOCAL, version: 1 }];
+	const dim = [{ dimValue: 1 }, { dimValue: 2 }];
+	const graph = proto.onnx.GraphProto.encode({
+		name: 'g',
+		input: [{ name: 'x', type: { tensorType: { elemType: DataType.FLOAT, shape: { dim } } } }],
+		output: [{ name: 'y', type: { tensorType: { elemType: DataType.FLOAT } } }],
+		initializer: [{ name: 'c', dims: [2], dataType: DataType.FLOAT, floatData: [3, -2] }],
 	}).finish();
+	return joined(
+		ModelProto.encode({ irVersion, opsetImport }).finish(),
+		[
+			field(
+				7,
+				joined(
+					graph,
+					nodes.map((node) => field(1, nodeBytes(node))),
+				),
+			),
+		],
+		functions.map((body) => field(25, functionBytes({ domain: LOCAL, opsetImport, ...body }))),
+	);
+};
 
 /** out = scale * a + b, with an inner name `t` and an attribute. */
 const scaledSum: FunctionProto = {
@@ -111,16 +148,87 @@ test('recursion and exponential expansion are refused', () => {
 	assert.match(growth?.message ?? '', /more than 262144 nodes/);
 });
 
-test('what would be guessed is refused: overloads, other opsets, attributes without a value', () => {
-	const nodes = [call('ScaledSum', ['x', 'c'], ['y'], 2)];
-	const refused: readonly (readonly [Uint8Array, RegExp])[] = [
-		[modelWith(nodes, [scaledSum, scaledSum]), /several functions/],
-		[modelWith(nodes, [{ ...scaledSum, opsetImport: [{ domain: '', version: 12 }] }]), /opset 12/],
-		[modelWith([call('ScaledSum', ['x', 'c'], ['y'])], [scaledSum]), /'scale'/],
+/** scaledSum with a default of its attribute. */
+const defaulted: FunctionProto = {
+	...scaledSum,
+	attribute: [],
+	attributeProto: [{ name: 'scale', type: AttributeType.FLOAT, f: -1.5 }],
+};
+
+test('an attribute that a call does not give has its default value', async () => {
+	const nodes = [call('ScaledSum', ['x', 'c'], ['t']), call('ScaledSum', ['t', 'x'], ['y'], 2)];
+	await agreesWithReference(modelWith(nodes, [defaulted]), feed([1, 2]));
+});
+
+test('a default goes through functions that hand their attribute on', async () => {
+	const handOn: AttributeProto = { name: 'scale', refAttrName: 'factor', type: AttributeType.FLOAT };
+	const outer: FunctionProto = {
+		name: 'Outer',
+		input: ['a'],
+		output: ['r'],
+		attributeProto: [{ name: 'factor', type: AttributeType.FLOAT, f: 0.5 }],
+		node: [{ ...call('ScaledSum', ['a', 'a'], ['m']), attribute: [handOn] }, call('ScaledSum', ['m', 'a'], ['r'])],
+	};
+	await agreesWithReference(modelWith([call('Outer', ['x'], ['y'])], [outer, defaulted]), feed([1, 2]));
+});
+
+test('a body has the operators of its own operator set', () => {
+	const of = (version: number): FunctionProto => ({
+		name: 'SumOf',
+		input: ['a'],
+		output: ['r'],
+		opsetImport: [{ domain: '', version }],
+		node: [
+			{
+				opType: 'ReduceSum',
+				input: ['a'],
+				output: ['r'],
+				attribute: [{ name: 'axes', type: AttributeType.INTS, ints: [1] }],
+			},
+		],
+	});
+	// The axes are an attribute up to opset 12, and an input from 13 on.
+	const model = (version: number) => modelWith([call('SumOf', ['x'], ['y'])], [of(version)]);
+	const values = feed([1, 2]);
+	const [a = 0, b = 0] = values.get('x')?.data ?? [];
+	assert.equal(run(model(12), values), { shape: [1, 1], data: Float64Array.of(a + b) });
+	const [issue] = issuesOf(() => importModel(model(13)));
+	assert.match(issue?.message ?? '', /attribute 'axes'/);
+	assert.is(issue?.opset, 13);
+	assert.match(issuesOf(() => importModel(model(29)))[0]?.message ?? '', /opset 29/);
+});
+
+test('a call means the overload that it names', () => {
+	const negated: FunctionProto = {
+		name: 'ScaledSum',
+		overload: 'negated',
+		input: ['a'],
+		output: ['r'],
+		node: [{ opType: 'Neg', input: ['a'], output: ['r'] }],
+	};
+	const nodes = [{ ...call('ScaledSum', ['x'], ['t']), overload: 'negated' }, call('ScaledSum', ['t', 'x'], ['y'], 3)];
+	const values = feed([1, 2]);
+	const { data } = run(modelWith(nodes, [scaledSum, negated], 10), values);
+	assert.equal(
+		data,
+		values.get('x')?.data.map((x) => -2 * x),
+	);
+	const [issue] = issuesOf(() => importModel(modelWith(nodes, [scaledSum], 10)));
+	assert.is(issue?.code, 'unsupported');
+});
+
+test('what would be guessed is refused: equal functions, attributes without a value or a name, operands beyond the declared', () => {
+	const sum = (input: string[], output: string[], scale?: number) => [call('ScaledSum', input, output, scale)];
+	const refused: readonly (readonly [Uint8Array, string, RegExp])[] = [
+		[modelWith(sum(['x', 'c'], ['y'], 2), [scaledSum, scaledSum]), 'file', /several functions/],
+		[modelWith(sum(['x', 'c'], ['y']), [scaledSum]), 'unsupported', /'scale'/],
+		[modelWith(sum(['x', 'c'], ['y'], 2), [{ ...scaledSum, attribute: [] }]), 'file', /no attribute 'scale'/],
+		[modelWith(sum(['x', 'c', 'c'], ['y'], 2), [scaledSum]), 'file', /more inputs/],
+		[modelWith(sum(['x', 'c'], ['y', 'z'], 2), [scaledSum]), 'file', /more outputs/],
 	];
-	for (const [bytes, message] of refused) {
+	for (const [bytes, code, message] of refused) {
 		const [issue] = issuesOf(() => importModel(bytes));
-		assert.is(issue?.code, 'unsupported');
+		assert.is(issue?.code, code);
 		assert.match(issue?.message ?? '', message);
 	}
 });

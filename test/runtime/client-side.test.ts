@@ -112,6 +112,20 @@ test('the tail takes the first or the last of equal maxima, and keeps or drops t
 	assert.equal(argMax(0, false, false), [[3], [1, 0, 0]]);
 });
 
+test('the tail gives shares along the axis, looks class numbers up and picks elements', () => {
+	const scores = { shape: [2, 2], data: Float64Array.of(1, -3, 0, 0) };
+	assert.equal([...applyTail(scores, [{ op: 'l1', axis: 1 }]).data], [0.25, -0.75, 0, 0]);
+	assert.equal([...applyTail(scores, [{ op: 'l1', axis: 0 }]).data], [1, -1, 0, 0]);
+	assert.equal([...applyTail(tensor, [{ op: 'hardmax', axis: 1 }]).data], [0, 1, 0, 1, 0, 0]);
+	assert.equal([...applyTail(tensor, [{ op: 'hardmax', axis: 0 }]).data], [0, 1, 1, 1, 0, 0]);
+	const pairs = { shape: [2, 3], data: Float64Array.of(1, -1, 0, 1, 1, 1) };
+	assert.equal([...applyTail(pairs, [{ op: 'votes', classes: 3 }]).data], [1, 0, 2, 2, 1, 0]);
+	const index: TailOp = { op: 'argMax', axis: 1, keepDims: false, selectLast: true };
+	assert.equal([...applyTail(scores, [index, { op: 'lookup', values: [7, -2] }]).data], [7, -2]);
+	const picked = applyTail(scores, [{ op: 'select', values: [1, 0, 1] }]);
+	assert.equal([picked.shape, [...picked.data]], [[3], [-3, 1, -3]]);
+});
+
 test('the tail runs its operations in order', () => {
 	const ops: TailOp[] = [{ op: 'reshape', shape: [6] }, { op: 'sigmoid' }];
 	const { shape, data } = applyTail({ shape: [2, 3], data: new Float64Array(6) }, ops);

@@ -26,7 +26,8 @@ export type AttributeSpec =
 	| readonly number[]
 	| TensorSpec
 	| { readonly float: number }
-	| { readonly floats: readonly number[] };
+	| { readonly floats: readonly number[] }
+	| { readonly strings: readonly string[] };
 export type NodeSpec = {
 	readonly op: string;
 	readonly inputs: readonly string[];
@@ -45,6 +46,8 @@ type InputSpec = {
 export type ModelSpec = {
 	/** Default 13. */
 	readonly opset?: number;
+	/** Versions of other operator sets. */
+	readonly domains?: Readonly<Record<string, number>>;
 	/** Default 8. */
 	readonly ir?: number;
 	readonly nodes: readonly NodeSpec[];
@@ -62,6 +65,8 @@ const attributeProto = (name: string, value: AttributeSpec): AttributeProto => {
 			? { name, type: AttributeType.FLOAT, f: value }
 			: { name, type: AttributeType.INT, i: value };
 	if ('floats' in value) return { name, type: AttributeType.FLOATS, floats: [...value.floats] };
+	if ('strings' in value)
+		return { name, type: AttributeType.STRINGS, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
 	if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
 	if ('shape' in value) return { name, type: AttributeType.TENSOR, t: tensorProto(name, value) };
 	return { name, type: AttributeType.INTS, ints: [...value] };
@@ -92,7 +97,10 @@ const tensorProto = (name: string, tensor: TensorSpec | TensorProto): TensorProt
 export const buildModel = (spec: ModelSpec): Uint8Array =>
 	ModelProto.encode({
 		irVersion: spec.ir ?? 8,
-		opsetImport: [{ domain: '', version: spec.opset ?? 13 }],
+		opsetImport: [
+			{ domain: '', version: spec.opset ?? 13 },
+			...Object.entries(spec.domains ?? {}).map(([domain, version]) => ({ domain, version })),
+		],
 		graph: {
 			name: 'test',
 			node: spec.nodes.map(({ op, inputs, outputs, attributes = {}, name = '', domain = '' }) => ({
@@ -124,10 +132,12 @@ export type Tensor = { readonly shape: readonly number[]; readonly data: Float64
 export const reference = async (
 	bytes: Uint8Array,
 	inputs: ReadonlyMap<string, Tensor>,
+	externalData: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
 ): Promise<ReadonlyMap<string, Tensor>> => {
 	ort.env.wasm.numThreads = 1;
 	const session = await ort.InferenceSession.create(bytes, {
 		executionProviders: ['wasm'],
+		externalData,
 		graphOptimizationLevel: 'disabled',
 		logSeverityLevel: 3,
 	});

@@ -2,7 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InternalError } from '../../compiler/errors.ts';
 import { argMax, evaluate, evaluateAll } from '../../compiler/tensor/evaluate.ts';
-import type { Activation } from '../../compiler/tensor/graph.ts';
+import type { Activation, Node } from '../../compiler/tensor/graph.ts';
+import { verify } from '../../compiler/tensor/verify.ts';
 import { dense, Sketch } from './graphs.ts';
 
 const M = [
@@ -68,6 +69,10 @@ test('activations are the functions of their names', () => {
 		power: (x, a) => Math.exp(a * Math.log(x)),
 		sin: (x) => 2 * Math.sin(x / 2) * Math.cos(x / 2),
 		cos: (x) => 1 - 2 * Math.sin(x / 2) ** 2,
+		atan: (x) => Math.asin(x / Math.sqrt(1 + x * x)),
+		asinh: (x) => Math.sign(x) * Math.log(Math.abs(x) + Math.sqrt(1 + x * x)),
+		sinh: (x) => (Math.exp(x) - Math.exp(-x)) / 2,
+		cosh: (x) => (Math.exp(x) + Math.exp(-x)) / 2,
 	};
 	const parameters = [-0.75, 1.5];
 	for (const [fn, expected] of Object.entries(functions) as [
@@ -156,6 +161,31 @@ test('argMax gives indices along its axis, with the axis kept or not, the first 
 	assert.equal([...(result.get('columns') ?? [])], [1, 1, 0]);
 	assert.is(argMax([3, 4, 4]), 1);
 	assert.is(argMax([3, 4, 4], true), 2);
+});
+
+test('shares along an axis, votes of pairs, looked-up and picked elements', () => {
+	const sketch = new Sketch();
+	const input = sketch.input('x', [2, 3]);
+	const tail = { kind: 'tail', x: input, axis: 1, keepDims: true, selectLast: false, origin: 'tail' } as const;
+	const add = (rest: Partial<Node<'tail'>> & Pick<Node<'tail'>, 'fn' | 'shape'>) =>
+		sketch.builder.add({ ...tail, ...rest });
+	const shares = add({ fn: 'l1', shape: [2, 3] });
+	const votes = add({ fn: 'votes', shape: [2, 3] });
+	const found = add({ fn: 'lookup', shape: [2, 3], values: [5, 7] });
+	const picked = add({ fn: 'select', shape: [1, 2], values: [5, 0], axis: 0 });
+	const graph = sketch.graph({
+		shares: [shares, [2, 3]],
+		votes: [votes, [2, 3]],
+		found: [found, [2, 3]],
+		picked: [picked, [2]],
+	});
+	verify(graph);
+	const of = (name: string, x: readonly number[]) =>
+		Array.from(evaluate(graph, new Map([['x', Float64Array.from(x)]])).get(name) ?? []);
+	assert.equal(of('shares', [1, -2, 1, 0, 0, 0]), [0.25, -0.5, 0.25, 0, 0, 0]);
+	assert.equal(of('votes', [1, -1, 0, 1, 1, 1]), [1, 0, 2, 2, 1, 0]);
+	assert.equal(of('found', [0, 1, 1, 0, 0, 1]), [5, 7, 7, 5, 5, 7]);
+	assert.equal(of('picked', [1, 2, 3, 4, 5, 6]), [6, 1]);
 });
 
 test('a missing input and one of another size are refused', () => {

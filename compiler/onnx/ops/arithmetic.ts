@@ -1,27 +1,29 @@
-import { broadcast, commonShape, computed, power, product, quotient, weightedSum } from '../algebra.ts';
+import { computed, product, quotient, weightedSum } from '../algebra.ts';
 import { attributesOf, axisOf, type Call, operand, type Run } from '../call.ts';
+import { maskedSum } from '../masks.ts';
 import { malformed, misshapen, reshaped, scalar, unsupported, type Value } from '../value.ts';
+import { always, type Operator, PRODUCT_COST, since } from './table.ts';
 
 /** y = a + b */
-export const Add: Run = (call) => {
+const Add: Run = (call) => {
 	attributesOf(call, {});
-	return weightedSum(call, operand(call, 0), operand(call, 1), 1, 1);
+	return maskedSum(call, operand(call, 0), operand(call, 1));
 };
 
 /** y = a - b */
-export const Sub: Run = (call) => {
+const Sub: Run = (call) => {
 	attributesOf(call, {});
 	return weightedSum(call, operand(call, 0), operand(call, 1), 1, -1);
 };
 
 /** y = a * b */
-export const Mul: Run = (call) => {
+const Mul: Run = (call) => {
 	attributesOf(call, {});
 	return product(call, operand(call, 0), operand(call, 1));
 };
 
 /** y = a / b, or a times a fitted reciprocal of an encrypted b of one sign; quotients of integers are truncated toward zero. */
-export const Div: Run = (call) => {
+const Div: Run = (call) => {
 	attributesOf(call, {});
 	const a = operand(call, 0);
 	const b = operand(call, 1);
@@ -35,19 +37,19 @@ export const Div: Run = (call) => {
 };
 
 /** y = -x */
-export const Neg: Run = (call) => {
+const Neg: Run = (call) => {
 	attributesOf(call, {});
 	return product(call, operand(call, 0), scalar(-1, operand(call, 0).type));
 };
 
 /** y = x_0 + x_1 + ... */
-export const Sum: Run = (call) => {
+const Sum: Run = (call) => {
 	attributesOf(call, {});
 	return totalOf(call);
 };
 
 /** y = (x_0 + x_1 + ...) / n */
-export const Mean: Run = (call) => {
+const Mean: Run = (call) => {
 	attributesOf(call, {});
 	return product(call, totalOf(call), scalar(1 / call.inputs.length));
 };
@@ -55,24 +57,6 @@ export const Mean: Run = (call) => {
 const totalOf = (call: Call): Value => {
 	const [first, ...others] = call.inputs.map((_, i) => operand(call, i));
 	return others.reduce((total, value) => weightedSum(call, total, value, 1, 1), first ?? operand(call, 0));
-};
-
-const MAX_EXPONENT = 16;
-
-/** y = x ^ n; on encrypted values for one integer n in 1..16, ceil(log2 n) products deep. */
-export const Pow: Run = (call) => {
-	attributesOf(call, {});
-	const x = operand(call, 0);
-	const exponents = operand(call, 1);
-	if (exponents.kind === 'encrypted') return unsupported('The exponent of Pow depends on an encrypted input.');
-	if (x.kind === 'constant') return computed(x, exponents, (base, n) => base ** n);
-	const n = exponents.data[0] as number;
-	if (exponents.data.some((other) => other !== n) || !Number.isInteger(n) || n < 1 || n > MAX_EXPONENT)
-		return unsupported(
-			`Pow raises an encrypted value to [${[...exponents.data.slice(0, 4)]}].`,
-			`Exponents that are one integer from 1 to ${MAX_EXPONENT} can be compiled.`,
-		);
-	return power(call, broadcast(call, x, commonShape(x, exponents)), n);
 };
 
 /**
@@ -96,3 +80,20 @@ export const explicitBroadcast =
 		if (start < 0 || trailing < 0) return misshapen(`[${b.shape}] does not fit [${a.shape}] at axis ${axis}.`);
 		return run({ ...bare, inputs: [a, reshaped(b, [...b.shape, ...new Array<number>(trailing).fill(1)])] });
 	};
+
+/** Arithmetic element by element. */
+export const ARITHMETIC: readonly Operator[] = [
+	{ op: 'Add', how: 'exact', note: '', versions: since([6, explicitBroadcast(Add)], [7, Add]) },
+	{
+		op: 'Div',
+		how: 'exact',
+		cost: 'linear by a constant; by an encrypted value a fitted reciprocal and a product',
+		note: 'encrypted divisors of one sign',
+		versions: since([6, explicitBroadcast(Div)], [7, Div]),
+	},
+	{ op: 'Mean', how: 'exact', note: '', versions: always(Mean) },
+	{ op: 'Mul', how: 'exact', cost: PRODUCT_COST, note: '', versions: since([6, explicitBroadcast(Mul)], [7, Mul]) },
+	{ op: 'Neg', how: 'exact', note: '', versions: always(Neg) },
+	{ op: 'Sub', how: 'exact', note: '', versions: since([6, explicitBroadcast(Sub)], [7, Sub]) },
+	{ op: 'Sum', how: 'exact', note: '', versions: always(Sum) },
+];

@@ -1,10 +1,16 @@
+import { sizeOf } from '../../tensor/graph.ts';
+import { checkSize } from '../../tensor/maps/rows.ts';
+import { isPositive } from '../algebra.ts';
 import { attributesOf, type Call, integersAt, operand, type Run } from '../call.ts';
+import { converted } from '../conversion.ts';
+import { isNames } from '../labels.ts';
 import { DataType, integerOf } from '../proto.ts';
-import { elementTypeOf, MAX_ELEMENTS, typeName } from '../tensor.ts';
-import { type Constant, constant, malformed, scalar, unsupported, type Value } from '../value.ts';
+import { elementTypeOf, typeName } from '../tensor.ts';
+import { type Classes, constant, type ElementType, malformed, scalar, unsupported, type Value } from '../value.ts';
+import { always, NO_COST, type Operator, since } from './table.ts';
 
 /** The value of its one attribute: a tensor, a number or a list of numbers. */
-export const Constant_: Run = (call) => {
+const Constant_: Run = (call) => {
 	const [attribute, ...others] = call.node.attributes;
 	if (attribute === undefined || others.length > 0) return malformed('Constant needs exactly one attribute.');
 	const floats = attribute.floats ?? [];
@@ -26,39 +32,75 @@ export const Constant_: Run = (call) => {
 };
 
 /** A tensor of the given shape, filled with the one element of `value`. */
-export const ConstantOfShape: Run = (call) => {
+const ConstantOfShape: Run = (call) => {
 	const [attribute] = call.node.attributes;
 	const filling = attribute === undefined ? scalar(0) : call.tensorOf(attribute);
 	const shape = integersAt(call, 0, 'shape') ?? malformed('ConstantOfShape has no shape.');
 	const size = shape.reduce((product, d) => product * d, 1);
-	if (shape.some((d) => d < 0) || size > MAX_ELEMENTS || filling.data.length !== 1)
+	if (shape.some((d) => d < 0) || filling.data.length !== 1)
 		return malformed(`ConstantOfShape fills the shape [${shape}] with ${filling.data.length} values.`);
+	checkSize(size);
 	return constant(shape, new Float64Array(size).fill(filling.data[0] as number), filling.type);
 };
 
-/** y = x in another element type. Encrypted values are real numbers, so between float types nothing happens. */
-export const Cast: Run = (call) => {
+/**
+ * y = x in another element type. Encrypted values are real numbers: between float types nothing happens to them, and
+ * encrypted integers do not wrap around.
+ */
+const Cast: Run = (call) => {
 	const { to } = attributesOf(call, { to: DataType.FLOAT as number, saturate: 1, round_mode: 'up' });
 	return cast(call, to);
 };
 
 /** Opset 15 on: in the type of the second operand. */
-export const CastLike: Run = (call) => {
+const CastLike: Run = (call) => {
 	attributesOf(call, { saturate: 1, round_mode: 'up' });
-	const { type } = operand(call, 1);
-	return cast(call, type === 'float' ? DataType.FLOAT : type === 'int' ? DataType.INT64 : DataType.BOOL);
+	return cast(call, dataTypeOf(operand(call, 1)));
+};
+
+/** The ONNX type of a value; where nothing says it, integers are INT64, as those of shapes are. */
+const dataTypeOf = (value: Value): number => {
+	const known = value.kind === 'constant' ? value.dataType : undefined;
+	return known ?? (value.type === 'float' ? DataType.FLOAT : value.type === 'int' ? DataType.INT64 : DataType.BOOL);
 };
 
 const cast = (call: Call, to: number): Value => {
 	const x = operand(call, 0);
+	if (x.classes !== undefined) return castLabels(x, x.classes, to);
+	if (x.kind === 'constant') return converted(x, to);
 	const type = elementTypeOf(to);
-	if (type === undefined) return unsupported(`Cast to ${typeName(to)}.`);
-	if (x.kind === 'constant') return { ...castConstant(x, type), dataType: to };
-	if (type === 'float' || type === x.type) return { ...x, type };
-	return unsupported(`Cast of an encrypted value to ${typeName(to)}, which rounds it.`);
+	if (type === 'float' || type === x.type || (type === 'int' && x.type === 'bool')) return { ...x, type };
+	if (type === 'bool' && isPositive(call, x)) return constant(x.shape, new Float64Array(sizeOf(x.shape)).fill(1), type);
+	return unsupported(
+		`Cast of an encrypted value to ${typeName(to)}, which rounds it.`,
+		'CKKS computes with real numbers: remove the rounding before the export.',
+	);
 };
 
-const castConstant = (x: Constant, type: Value['type']): Constant => {
-	if (type === 'float') return { ...x, type };
-	return { ...x, type, data: x.data.map(type === 'int' ? Math.trunc : (value) => (value === 0 ? 0 : 1)) };
+const CASTS: Readonly<Record<ElementType, (value: number) => number>> = {
+	float: (value) => value,
+	int: Math.trunc,
+	bool: (value) => (value === 0 ? 0 : 1),
 };
+
+/** The same index of other labels. */
+const castLabels = (x: Value, classes: Classes, to: number): Value => {
+	if (to === DataType.STRING && (isNames(classes) || x.type === 'int')) return { ...x, classes: classes.map(String) };
+	const type = elementTypeOf(to);
+	if (isNames(classes) || type === undefined) return unsupported(`Cast of labels to ${typeName(to)}.`);
+	return { ...x, type, classes: classes.map(CASTS[type]) };
+};
+
+/** Constants and types. */
+export const CONSTANTS: readonly Operator[] = [
+	{ op: 'Cast', how: 'exact', cost: NO_COST, note: 'encrypted values to float types only', versions: always(Cast) },
+	{
+		op: 'CastLike',
+		how: 'exact',
+		cost: NO_COST,
+		note: 'encrypted values to float types only',
+		versions: since([15, CastLike]),
+	},
+	{ op: 'Constant', how: 'constant', note: 'numbers', versions: always(Constant_) },
+	{ op: 'ConstantOfShape', how: 'constant', note: 'constant shape', versions: since([9, ConstantOfShape]) },
+];

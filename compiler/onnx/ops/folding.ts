@@ -1,8 +1,10 @@
 import { sizeOf } from '../../tensor/graph.ts';
 import { checkSize } from '../../tensor/maps/rows.ts';
-import { broadcastSource, range, selectionMatrix, stridesOf } from '../../tensor/maps/selection.ts';
+import { broadcastSource, range, type Source, selectionMatrix, stridesOf } from '../../tensor/maps/selection.ts';
 import { commonShape } from '../algebra.ts';
-import { attributesOf, axesOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
+import { attributesOf, type Call, constantOperand, operand, type Run } from '../call.ts';
+import { roundHalfEven } from '../conversion.ts';
+import { withMasks } from '../masks.ts';
 import {
 	affineOf,
 	type Constant,
@@ -10,19 +12,19 @@ import {
 	type ElementType,
 	exact,
 	malformed,
-	misshapen,
 	scalar,
 	unsupported,
 } from '../value.ts';
+import { explicitBroadcast } from './arithmetic.ts';
+import { always, type Operator, since } from './table.ts';
 
 /**
  * Operators that are computed on constants while the model is imported: the arithmetic that exporters do on shapes and
  * masks. Integers are exact or refused.
  */
-const BETWEEN = 'Let the client decide on the decrypted result: export the model without this node.';
+const BETWEEN =
+	'Use an activation (Relu, LeakyRelu, Clip) in place of Where and a comparison, or export the model up to here and let the client decide.';
 const ROUNDED = 'CKKS computes with real numbers that no polynomial rounds; remove the rounding before the export.';
-const EXTREME =
-	'Extremes of encrypted values are not compiled: train with means, or export the model without this node.';
 
 /** Operand `i` as a constant. Errors: 'unsupported' with the remedy when it depends on an encrypted input. */
 const known = (call: Call, i: number, remedy: string): Constant => {
@@ -63,48 +65,62 @@ const truth =
 	};
 
 /** y = a == b */
-export const Equal = truth((x, y) => x === y);
+const Equal = truth((x, y) => x === y);
 /** y = a < b */
-export const Less = truth((x, y) => x < y);
+const Less = truth((x, y) => x < y);
 /** y = a <= b */
-export const LessOrEqual = truth((x, y) => x <= y);
+const LessOrEqual = truth((x, y) => x <= y);
 /** y = a > b */
-export const Greater = truth((x, y) => x > y);
+const Greater = truth((x, y) => x > y);
 /** y = a >= b */
-export const GreaterOrEqual = truth((x, y) => x >= y);
+const GreaterOrEqual = truth((x, y) => x >= y);
 /** y = a && b */
-export const And = truth((x, y) => x !== 0 && y !== 0);
+const And = truth((x, y) => x !== 0 && y !== 0);
 /** y = a || b */
-export const Or = truth((x, y) => x !== 0 || y !== 0);
+const Or = truth((x, y) => x !== 0 || y !== 0);
 /** y = (a != b) on truth values. */
-export const Xor = truth((x, y) => (x !== 0) !== (y !== 0));
+const Xor = truth((x, y) => (x !== 0) !== (y !== 0));
 /** y = !x */
-export const Not = mapped(BETWEEN, (x) => (x === 0 ? 1 : 0));
+const Not = mapped(BETWEEN, (x) => (x === 0 ? 1 : 0));
+
+/** Which elements are no numbers; none of what is encrypted is anything but a finite number. */
+const notFinite = (call: Call, test: (x: number) => boolean): Constant => {
+	const x = operand(call, 0);
+	const found =
+		x.kind === 'constant' ? x.data.map((value) => (test(value) ? 1 : 0)) : new Float64Array(sizeOf(x.shape));
+	return constant(x.shape, found, 'bool');
+};
+const IsNaN: Run = (call) => {
+	attributesOf(call, {});
+	return notFinite(call, Number.isNaN);
+};
+const IsInf: Run = (call) => {
+	const { detect_negative, detect_positive } = attributesOf(call, { detect_negative: 1, detect_positive: 1 });
+	return notFinite(
+		call,
+		(x) =>
+			(detect_positive !== 0 && x === Number.POSITIVE_INFINITY) ||
+			(detect_negative !== 0 && x === Number.NEGATIVE_INFINITY),
+	);
+};
 
 /** y = floor(x) */
-export const Floor = mapped(ROUNDED, Math.floor);
+const Floor = mapped(ROUNDED, Math.floor);
 /** y = ceil(x) */
-export const Ceil = mapped(ROUNDED, Math.ceil);
+const Ceil = mapped(ROUNDED, Math.ceil);
 /** y = -1, 0 or 1 by the sign of x. */
-export const Sign = mapped(BETWEEN, Math.sign);
+const Sign = mapped(BETWEEN, Math.sign);
 
-/** The nearest integer, halves to the even one. */
-export const roundHalfEven = (x: number): number => {
-	const below = Math.floor(x);
-	const rest = x - below;
-	return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
-};
 /** y = x rounded, halves to the even integer. */
-export const Round = mapped(ROUNDED, (x) => (Number.isFinite(x) ? roundHalfEven(x) : x));
+const Round = mapped(ROUNDED, (x) => (Number.isFinite(x) ? roundHalfEven(x) : x));
 
 /**
  * y = a mod b with the sign of b, or with fmod = 1 the remainder with the sign of a. Errors: 'file' for an integer
- * divisor of zero and for floats without fmod.
+ * divisor of zero.
  */
-export const Mod: Run = (call) => {
+const Mod: Run = (call) => {
 	const { fmod } = attributesOf(call, { fmod: 0 });
 	const [a, b] = [0, 1].map((i) => exact(known(call, i, ROUNDED))) as [Constant, Constant];
-	if (fmod === 0 && a.type === 'float') return malformed('Mod of floats needs fmod = 1.');
 	if (a.type !== 'float' && b.data.includes(0)) return malformed('Mod has a divisor that is zero.');
 	const modulo = (x: number, y: number) => {
 		const rest = x % y;
@@ -112,38 +128,39 @@ export const Mod: Run = (call) => {
 	};
 	return combined(a, b, a.type, fmod === 0 ? modulo : (x, y) => x % y);
 };
-
-const extreme =
-	(fn: (x: number, y: number) => number): Run =>
-	(call) => {
-		attributesOf(call, {});
-		const [first, ...others] = call.inputs.map((_, i) => known(call, i, EXTREME));
-		return others.reduce((best, value) => combined(best, value, best.type, fn), first ?? known(call, 0, EXTREME));
-	};
-/** y = min(x_0, x_1, ...) */
-export const Min = extreme(Math.min);
-/** y = max(x_0, x_1, ...) */
-export const Max = extreme(Math.max);
+/** Before opset 28 floats need fmod = 1. Errors: 'file' without it. */
+const Mod10: Run = (call) =>
+	operand(call, 0).type === 'float' && attributesOf(call, { fmod: 0 }).fmod === 0
+		? malformed('Mod of floats needs fmod = 1.')
+		: Mod(call);
 
 /** y = x where the constant condition holds, else z; x and z are encrypted or not. */
-export const Where: Run = (call) => {
+const Where: Run = (call) => {
 	attributesOf(call, {});
 	const condition = known(call, 0, BETWEEN);
 	const [x, z] = [operand(call, 1), operand(call, 2)];
 	const shape = commonShape(condition, { shape: commonShape(x, z) });
 	const chosen = broadcastSource(condition.shape, shape).map((from) => condition.data[from] as number);
-	const terms = [x, z].map((value, i) => {
-		const source = broadcastSource(value.shape, shape).map((from, at) =>
-			(chosen[at] === 0) === (i === 1) ? from : -1,
-		);
-		return { value, matrix: selectionMatrix(source, sizeOf(value.shape)) };
-	});
-	return { ...affineOf(call, terms, new Float64Array(sizeOf(shape)), shape), type: x.type };
+	const sources = [x, z].map(({ shape: from }, i) =>
+		broadcastSource(from, shape).map((at, to) => ((chosen[to] === 0) === (i === 1) ? at : -1)),
+	);
+	const result = withMasks(
+		[x, z],
+		(i) => sources[i] as Source,
+		(values) => {
+			const terms = values.map((value, i) => ({
+				value,
+				matrix: selectionMatrix(sources[i] as Source, sizeOf(value.shape)),
+			}));
+			return affineOf(call, terms, new Float64Array(sizeOf(shape)), shape);
+		},
+	);
+	return { ...result, type: x.type };
 };
 
-/** y[i] = start + i * delta, max(0, ceil((limit - start) / delta)) elements. */
-export const RangeOf: Run = (call) => {
-	attributesOf(call, {});
+/** y[i] = start + i * delta, max(0, ceil((limit - start) / delta)) elements; what stash_type asks for is less precise. */
+const RangeOf: Run = (call) => {
+	attributesOf(call, { stash_type: 1 });
 	const bounds = ['start', 'limit', 'delta'].map((what, i) => exact(constantOperand(call, i, what)));
 	const [start = Number.NaN, limit = Number.NaN, delta = 0] = bounds.map(({ data }) => data[0]);
 	if (bounds.some(({ data }) => data.length !== 1 || !Number.isFinite(data[0])) || delta === 0)
@@ -153,58 +170,13 @@ export const RangeOf: Run = (call) => {
 };
 
 /** The number of elements of x, encrypted or not. */
-export const Size: Run = (call) => {
+const Size: Run = (call) => {
 	attributesOf(call, {});
 	return scalar(sizeOf(operand(call, 0).shape), 'int');
 };
 
-/** y = fn over the elements along the axes, from `initial` on. */
-const reduced = (
-	call: Call,
-	axes: readonly number[],
-	keepDims: boolean,
-	initial: number | undefined,
-	fn: (x: number, y: number) => number,
-): Constant => {
-	const x = known(call, 0, EXTREME);
-	const along = axesOf(axes, x.shape.length);
-	const kept = x.shape.map((length, d) => (along.includes(d) ? 1 : length));
-	const target = broadcastSource(kept, x.shape);
-	const total: (number | undefined)[] = new Array(sizeOf(kept)).fill(initial);
-	for (const [i, at] of target.entries()) {
-		const [before, value] = [total[at], x.data[i] as number];
-		total[at] = before === undefined ? value : fn(before, value);
-	}
-	if (total.includes(undefined)) misshapen(`${call.node.op} of no elements: [${x.shape}] along [${along}].`);
-	const shape = keepDims ? kept : kept.filter((_, d) => !along.includes(d));
-	return constant(shape, Float64Array.from(total as number[]), x.type);
-};
-
-/** The axes are an input since opset 18, an attribute before; without any it is all of them. */
-const reduction =
-	(version: 1 | 18, initial: number | undefined, fn: (x: number, y: number) => number): Run =>
-	(call) => {
-		const everything = range(operand(call, 0).shape.length);
-		const defaults = { keepdims: 1, noop_with_empty_axes: 0 };
-		const options = version === 18 ? attributesOf(call, defaults) : attributesOf(call, { axes: [], keepdims: 1 });
-		const given = 'axes' in options ? options.axes : integersAt(call, 1, 'axes');
-		const empty = given === undefined || given.length === 0;
-		if (empty && 'noop_with_empty_axes' in options && options.noop_with_empty_axes !== 0) return operand(call, 0);
-		return exact(reduced(call, empty ? everything : given, options.keepdims !== 0, initial, fn));
-	};
-const multiply = (x: number, y: number): number => x * y;
-/** y = the product of the elements along the axes. */
-export const ReduceProd = reduction(18, 1, multiply);
-export const ReduceProd1 = reduction(1, 1, multiply);
-/** y = the largest element along the axes. */
-export const ReduceMax = reduction(18, undefined, Math.max);
-export const ReduceMax1 = reduction(1, undefined, Math.max);
-/** y = the smallest element along the axes. */
-export const ReduceMin = reduction(18, undefined, Math.min);
-export const ReduceMin1 = reduction(1, undefined, Math.min);
-
 /** The indices of the elements that are not zero, one column each. */
-export const NonZero: Run = (call) => {
+const NonZero: Run = (call) => {
 	attributesOf(call, {});
 	const x = known(call, 0, BETWEEN);
 	const found = range(x.data.length).filter((i) => x.data[i] !== 0);
@@ -213,3 +185,27 @@ export const NonZero: Run = (call) => {
 	checkSize(rows.length);
 	return constant([x.shape.length, found.length], Float64Array.from(rows), 'int');
 };
+
+/** What is computed on constants. */
+export const FOLDING: readonly Operator[] = [
+	{ op: 'And', how: 'constant', note: '', versions: since([6, explicitBroadcast(And)], [7, And]) },
+	{ op: 'Ceil', how: 'constant', note: '', versions: always(Ceil) },
+	{ op: 'Equal', how: 'constant', note: '', versions: since([6, explicitBroadcast(Equal)], [7, Equal]) },
+	{ op: 'Floor', how: 'constant', note: '', versions: always(Floor) },
+	{ op: 'Greater', how: 'constant', note: '', versions: since([6, explicitBroadcast(Greater)], [7, Greater]) },
+	{ op: 'GreaterOrEqual', how: 'constant', note: '', versions: since([12, GreaterOrEqual]) },
+	{ op: 'IsInf', how: 'constant', note: 'nowhere on encrypted values', versions: since([10, IsInf]) },
+	{ op: 'IsNaN', how: 'constant', note: 'nowhere on encrypted values', versions: since([9, IsNaN]) },
+	{ op: 'Less', how: 'constant', note: '', versions: since([6, explicitBroadcast(Less)], [7, Less]) },
+	{ op: 'LessOrEqual', how: 'constant', note: '', versions: since([12, LessOrEqual]) },
+	{ op: 'Mod', how: 'constant', note: '', versions: since([10, Mod10], [28, Mod]) },
+	{ op: 'NonZero', how: 'constant', note: '', versions: since([9, NonZero]) },
+	{ op: 'Not', how: 'constant', note: '', versions: always(Not) },
+	{ op: 'Or', how: 'constant', note: '', versions: since([6, explicitBroadcast(Or)], [7, Or]) },
+	{ op: 'Range', how: 'constant', note: '', versions: since([11, RangeOf]) },
+	{ op: 'Round', how: 'constant', note: '', versions: since([11, Round]) },
+	{ op: 'Sign', how: 'constant', note: '', versions: since([9, Sign]) },
+	{ op: 'Size', how: 'constant', note: '', versions: always(Size) },
+	{ op: 'Where', how: 'exact', note: 'constant condition', versions: since([9, Where]) },
+	{ op: 'Xor', how: 'constant', note: '', versions: since([6, explicitBroadcast(Xor)], [7, Xor]) },
+];

@@ -7,6 +7,7 @@ import {
 	affineOf,
 	type Constant,
 	type Encrypted,
+	exact,
 	misshapen,
 	moved,
 	multiplied,
@@ -15,6 +16,7 @@ import {
 	type Value,
 	type ValueTerm,
 } from '../value.ts';
+import { always, type Operator, PRODUCT_COST, since } from './table.ts';
 
 /** alpha * a b as one term; two encrypted factors become a multiply node first. */
 const productTerm = (site: Site, product: Product, a: Value, b: Value, alpha: number): ValueTerm => {
@@ -34,7 +36,7 @@ const productTerm = (site: Site, product: Product, a: Value, b: Value, alpha: nu
 };
 
 /** y = alpha a' b' + beta c, a' and b' transposed on request; c broadcasts to [rows, columns]. */
-export const Gemm: Run = (call) => {
+const Gemm: Run = (call) => {
 	const { alpha, beta, transA, transB } = attributesOf(call, { alpha: 1, beta: 1, transA: 0, transB: 0 });
 	const a = operand(call, 0);
 	const b = operand(call, 1);
@@ -57,18 +59,18 @@ export const Gemm: Run = (call) => {
 		depth,
 	};
 	const shape = [rows, columns];
-	const terms = [productTerm(call, product, a, b, alpha)];
+	const terms = [productTerm(call, product, exact(a), exact(b), alpha)];
 	if (c !== undefined && beta !== 0) {
 		if (String(broadcastShape(c.shape, shape)) !== String(shape))
 			misshapen(`The addend of shape [${c.shape}] does not broadcast to [${shape}].`);
 		const factors = new Float64Array(rows * columns).fill(beta);
 		terms.push({ value: c, matrix: selectionMatrix(broadcastSource(c.shape, shape), sizeOf(c.shape), factors) });
 	}
-	return affineOf(call, terms, new Float64Array(rows * columns), shape);
+	return exact(affineOf(call, terms, new Float64Array(rows * columns), shape));
 };
 
 /** Gemm before opset 7: C broadcasts only when asked to, in the same way. */
-export const LegacyGemm: Run = (call) =>
+const LegacyGemm: Run = (call) =>
 	Gemm({
 		...call,
 		node: { ...call.node, attributes: call.node.attributes.filter(({ name }) => name !== 'broadcast') },
@@ -82,17 +84,13 @@ const matrixShape = ({ shape }: Value): readonly [number, number] => {
 };
 
 /** y[..., i, j] = sum_k a[..., i, k] b[..., k, j]; leading axes broadcast, a missing row or column axis is dropped again. */
-export const MatMul: Run = (call) => {
-	attributesOf(call, {});
-	const a = operand(call, 0);
-	const b = operand(call, 1);
-	if (a.shape.length === 0 || b.shape.length === 0) return misshapen('MatMul takes no scalars.');
+export const matrixProduct = (site: Site, a: Value, b: Value): Value => {
 	const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape;
 	const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
 	const [rows, depth] = left.slice(-2) as [number, number];
 	const [inner, columns] = right.slice(-2) as [number, number];
 	const batch = broadcastShape(left.slice(0, -2), right.slice(0, -2));
-	if (depth !== inner || batch === undefined) return misshapen(`MatMul multiplies [${a.shape}] by [${b.shape}].`);
+	if (depth !== inner || batch === undefined) return misshapen(`[${a.shape}] cannot be multiplied by [${b.shape}].`);
 	const product: Product = {
 		left: { offsets: offsetsOf(left, batch), outer: depth, inner: 1, size: sizeOf(left) },
 		right: { offsets: offsetsOf(right, batch), outer: 1, inner: columns, size: sizeOf(right) },
@@ -101,7 +99,15 @@ export const MatMul: Run = (call) => {
 		depth,
 	};
 	const shape = [...batch, ...(a.shape.length === 1 ? [] : [rows]), ...(b.shape.length === 1 ? [] : [columns])];
-	return affineOf(call, [productTerm(call, product, a, b, 1)], new Float64Array(sizeOf(shape)), shape);
+	const term = productTerm(site, product, exact(a), exact(b), 1);
+	return exact(affineOf(site, [term], new Float64Array(sizeOf(shape)), shape));
+};
+
+const MatMul: Run = (call) => {
+	attributesOf(call, {});
+	const [a, b] = [operand(call, 0), operand(call, 1)];
+	if (a.shape.length === 0 || b.shape.length === 0) return misshapen('MatMul takes no scalars.');
+	return matrixProduct(call, a, b);
 };
 
 /** Where the matrix of every batch element starts. */
@@ -109,3 +115,9 @@ const offsetsOf = (shape: Shape, batch: Shape): Int32Array => {
 	const [rows, columns] = shape.slice(-2) as [number, number];
 	return broadcastSource(shape.slice(0, -2), batch).map((index) => index * rows * columns);
 };
+
+/** Products of matrices. */
+export const PRODUCTS: readonly Operator[] = [
+	{ op: 'Gemm', how: 'exact', cost: PRODUCT_COST, note: '', versions: since([6, LegacyGemm], [7, Gemm]) },
+	{ op: 'MatMul', how: 'exact', cost: PRODUCT_COST, note: '', versions: always(MatMul) },
+];

@@ -1,4 +1,5 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
+import { checkSize } from '../../tensor/maps/rows.ts';
 import {
 	broadcastShape,
 	broadcastSource,
@@ -11,15 +12,16 @@ import {
 } from '../../tensor/maps/selection.ts';
 import { attributesOf, axesOf, axisOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
 import { affineOf, constant, malformed, misshapen, moved, reshaped, type Value } from '../value.ts';
+import { always, NO_COST, type Operator, since } from './table.ts';
 
 /** y = x */
-export const Identity: Run = (call) => {
+const Identity: Run = (call) => {
 	attributesOf(call, {});
 	return operand(call, 0);
 };
 
 /** [d_0 ... d_(axis-1), d_axis ...] as a matrix. */
-export const Flatten: Run = (call) => {
+const Flatten: Run = (call) => {
 	const { axis } = attributesOf(call, { axis: 1 });
 	const x = operand(call, 0);
 	const split = axis === x.shape.length ? axis : axisOf(axis, Math.max(1, x.shape.length));
@@ -27,7 +29,7 @@ export const Flatten: Run = (call) => {
 };
 
 /** The shape comes as a constant input; 0 keeps a dimension unless allowzero, -1 is inferred. */
-export const Reshape: Run = (call) => {
+const Reshape: Run = (call) => {
 	const { allowzero } = attributesOf(call, { allowzero: 0 });
 	const x = operand(call, 0);
 	const wanted = integersAt(call, 1, 'shape') ?? malformed('Reshape has no shape.');
@@ -45,7 +47,7 @@ const resolvedShape = (from: Shape, wanted: readonly number[], allowZero: boolea
 };
 
 /** y[i_perm] = x[i]; by default all axes reversed. */
-export const Transpose: Run = (call) => {
+const Transpose: Run = (call) => {
 	const { perm } = attributesOf(call, { perm: [] });
 	const x = operand(call, 0);
 	const order = perm.length > 0 ? perm : range(x.shape.length).toReversed();
@@ -69,11 +71,11 @@ const squeezed = (x: Value, given: readonly number[] | undefined): Value => {
 };
 
 /** Removes axes of length 1; the axes are an input since opset 13. */
-export const Squeeze: Run = (call) => {
+const Squeeze: Run = (call) => {
 	attributesOf(call, {});
 	return squeezed(operand(call, 0), integersAt(call, 1, 'axes'));
 };
-export const Squeeze1: Run = (call) => {
+const Squeeze1: Run = (call) => {
 	const { axes } = attributesOf(call, { axes: [] });
 	return squeezed(operand(call, 0), axes.length > 0 ? axes : undefined);
 };
@@ -89,17 +91,17 @@ const unsqueezed = (x: Value, given: readonly number[]): Value => {
 };
 
 /** Inserts axes of length 1 where the result has them; the axes are an input since opset 13. */
-export const Unsqueeze: Run = (call) => {
+const Unsqueeze: Run = (call) => {
 	attributesOf(call, {});
 	return unsqueezed(operand(call, 0), integersAt(call, 1, 'axes') ?? malformed('Unsqueeze has no axes.'));
 };
-export const Unsqueeze1: Run = (call) => {
+const Unsqueeze1: Run = (call) => {
 	const { axes } = attributesOf(call, { axes: [] });
 	return unsqueezed(operand(call, 0), axes);
 };
 
 /** The dimensions of x as a constant, x encrypted or not; start and end since opset 15. */
-export const ShapeOf: Run = (call) => {
+const ShapeOf: Run = (call) => {
 	const rank = operand(call, 0).shape.length;
 	const { start, end } = attributesOf(call, { start: 0, end: Number.MAX_SAFE_INTEGER });
 	const dimensions = operand(call, 0).shape.slice(clamp(start, rank), clamp(end, rank));
@@ -109,7 +111,7 @@ const clamp = (index: number, length: number): number =>
 	Math.max(0, Math.min(length, index < 0 ? index + length : index));
 
 /** y[before, i..., after] = x[before, indices[i...], after] */
-export const Gather: Run = (call) => {
+const Gather: Run = (call) => {
 	const { axis } = attributesOf(call, { axis: 0 });
 	const x = operand(call, 0);
 	const indices = constantOperand(call, 1, 'indices');
@@ -133,15 +135,22 @@ export const Concat: Run = (call) => {
 		return misshapen(`Shapes ${values.map(({ shape }) => `[${shape}]`).join(', ')} differ beside axis ${axis}.`);
 	const total = values.reduce((sum, { shape }) => sum + (shape[at] as number), 0);
 	const shape = first.with(at, total);
+	const size = sizeOf(shape);
+	checkSize(size * Math.max(1, values.filter(({ kind }) => kind === 'encrypted').length));
+	const bias = new Float64Array(size);
+	const inner = sizeOf(shape.slice(at + 1));
 	let start = 0;
-	const terms = values.map((value) => {
-		const length = value.shape[at] as number;
-		const from = start;
-		start += length;
-		const indices = range(total).map((i) => (i >= from && i < from + length ? i - from : -1));
-		return { value, matrix: selectionMatrix(takeSource(value.shape, at, indices), sizeOf(value.shape)) };
+	const terms = values.flatMap((value) => {
+		const block = (value.shape[at] as number) * inner;
+		const source = value.kind === 'encrypted' ? new Int32Array(size).fill(-1) : undefined;
+		for (let from = 0, to = start; to < size && block > 0; from += block, to += total * inner) {
+			if (value.kind === 'constant') bias.set(value.data.subarray(from, from + block), to);
+			else for (let i = 0; i < block; i++) (source as Int32Array)[to + i] = from + i;
+		}
+		start += block;
+		return source === undefined ? [] : [{ value, matrix: selectionMatrix(source, sizeOf(value.shape)) }];
 	});
-	const joined = affineOf(call, terms, new Float64Array(sizeOf(shape)), shape);
+	const joined = affineOf(call, terms, bias, shape);
 	return { ...joined, type: operand(call, 0).type };
 };
 
@@ -158,7 +167,6 @@ const sliced = (call: Call, cuts: readonly Cut[]): Value => {
 		return { stride: strides[d] as number, indices: cut === undefined ? range(length) : indicesOf(cut, length) };
 	});
 	const shape = axes.map(({ indices }) => indices.length);
-	if (shape.includes(0) && x.kind === 'encrypted') misshapen(`Slice leaves nothing of [${x.shape}].`);
 	return moved(call, x, crossSource(axes), shape);
 };
 
@@ -189,78 +197,41 @@ const cutsOf = (
 		: malformed('Slice has lists of different lengths.');
 
 /** Opset 10 on: starts, ends, axes and steps are inputs. */
-export const Slice: Run = (call) => {
+const Slice: Run = (call) => {
 	attributesOf(call, {});
 	const starts = integersAt(call, 1, 'starts') ?? malformed('Slice has no starts.');
 	const ends = integersAt(call, 2, 'ends') ?? malformed('Slice has no ends.');
 	const axes = integersAt(call, 3, 'axes') ?? range(starts.length);
 	return sliced(call, cutsOf(starts, ends, axes, integersAt(call, 4, 'steps') ?? starts.map(() => 1)));
 };
-export const Slice1: Run = (call) => {
+const Slice1: Run = (call) => {
 	const { starts, ends, axes } = attributesOf(call, { starts: [], ends: [], axes: [] });
 	const steps = starts.map(() => 1);
 	return sliced(call, cutsOf(starts, ends, axes.length > 0 ? axes : range(starts.length), steps));
 };
 
-/** How each mode finds the element of an axis that stands at position i, which may lie outside; -1 is the constant value. */
-type Outside = (i: number, length: number) => number;
-const OUTSIDE: ReadonlyMap<string, Outside> = new Map<string, Outside>([
-	['constant', () => -1],
-	['edge', (i, length) => Math.max(0, Math.min(length - 1, i))],
-	['reflect', (i, length) => (i < 0 ? -i : 2 * (length - 1) - i)],
-	['wrap', (i, length) => ((i % length) + length) % length],
-]);
-
-/** x with every axis extended before and after, or shortened where the padding is negative. */
-const padded = (
-	call: Call,
-	mode: string,
-	pads: readonly number[],
-	given: readonly number[] | undefined,
-	value: number,
-) => {
-	const x = operand(call, 0);
-	const rank = x.shape.length;
-	const axes = (given ?? range(rank)).map((axis) => axisOf(axis, rank));
-	const outside = OUTSIDE.get(mode) ?? malformed(`Pad has the mode '${mode}'.`);
-	if (pads.length !== 2 * axes.length) misshapen(`Pad has ${pads.length} pads for ${axes.length} axes.`);
-	const strides = stridesOf(x.shape);
-	const lists = x.shape.map((length, d) => {
-		const at = axes.indexOf(d);
-		const before = pads[at] ?? 0;
-		const after = pads[at + axes.length] ?? 0;
-		const count = at < 0 ? length : length + before + after;
-		if (count < 1) misshapen(`Pad leaves nothing of axis ${d} of [${x.shape}].`);
-		const start = at < 0 ? 0 : -before;
-		return range(count, start).map((i) => (i >= 0 && i < length ? i : outside(i, length)));
-	});
-	if (mode !== 'constant' && lists.some((list, d) => list.some((i) => i < 0 || i >= (x.shape[d] as number))))
-		misshapen(`Pad by [${pads}] reaches further than [${x.shape}] in mode '${mode}'.`);
-	const source = crossSource(lists.map((indices, d) => ({ stride: strides[d] as number, indices })));
-	const shape = lists.map(({ length }) => length);
-	if (value === 0) return moved(call, x, source, shape);
-	const bias = Float64Array.from(source, (from) => (from < 0 ? value : 0));
-	const result = affineOf(call, [{ value: x, matrix: selectionMatrix(source, sizeOf(x.shape)) }], bias, shape);
-	return { ...result, type: x.type };
-};
-
-/** Opset 11 on: pads, value and (since 18) axes are inputs. */
-export const Pad: Run = (call) => {
-	const { mode } = attributesOf(call, { mode: 'constant' });
-	const pads = integersAt(call, 1, 'pads') ?? malformed('Pad has no pads.');
-	const value = call.inputs[2] === undefined ? 0 : (constantOperand(call, 2, 'value').data[0] ?? 0);
-	return padded(call, mode, pads, integersAt(call, 3, 'axes'), mode === 'constant' ? value : 0);
-};
-export const Pad2: Run = (call) => {
-	const { mode, pads, value } = attributesOf(call, { mode: 'constant', pads: [], value: 0 });
-	return padded(call, mode, pads, undefined, mode === 'constant' ? value : 0);
-};
-
 /** x broadcast to the given shape; broadcasting is mutual, so a 1 there keeps the operand's dimension. */
-export const Expand: Run = (call) => {
+const Expand: Run = (call) => {
 	attributesOf(call, {});
 	const x = operand(call, 0);
 	const wanted = integersAt(call, 1, 'shape') ?? malformed('Expand has no shape.');
 	const shape = broadcastShape(x.shape, wanted) ?? misshapen(`[${x.shape}] does not expand to [${wanted}].`);
+	if (wanted.some((d) => d < 0) || (x.kind === 'encrypted' && shape.includes(0)))
+		return misshapen(`[${x.shape}] does not expand to [${wanted}].`);
 	return moved(call, x, broadcastSource(x.shape, shape), shape);
 };
+
+/** What moves elements. */
+export const MOVEMENTS: readonly Operator[] = [
+	{ op: 'Concat', how: 'exact', note: '', versions: always(Concat) },
+	{ op: 'Expand', how: 'exact', note: 'constant shape', versions: since([8, Expand]) },
+	{ op: 'Flatten', how: 'exact', cost: NO_COST, note: '', versions: always(Flatten) },
+	{ op: 'Gather', how: 'exact', note: 'constant indices', versions: always(Gather) },
+	{ op: 'Identity', how: 'exact', cost: NO_COST, note: '', versions: always(Identity) },
+	{ op: 'Reshape', how: 'exact', cost: NO_COST, note: 'constant shape', versions: always(Reshape) },
+	{ op: 'Shape', how: 'constant', note: '', versions: always(ShapeOf) },
+	{ op: 'Slice', how: 'exact', note: 'constant bounds', versions: since([6, Slice1], [10, Slice]) },
+	{ op: 'Squeeze', how: 'exact', cost: NO_COST, note: '', versions: since([6, Squeeze1], [13, Squeeze]) },
+	{ op: 'Transpose', how: 'exact', note: '', versions: always(Transpose) },
+	{ op: 'Unsqueeze', how: 'exact', cost: NO_COST, note: '', versions: since([6, Unsqueeze1], [13, Unsqueeze]) },
+];

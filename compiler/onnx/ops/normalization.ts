@@ -1,7 +1,9 @@
 import { sizeOf } from '../../tensor/graph.ts';
 import { broadcastSource, range, selectionMatrix } from '../../tensor/maps/selection.ts';
 import { attributesOf, type Call, constantOperand, operand, type Run } from '../call.ts';
-import { affineOf, misshapen, unsupported, type Value } from '../value.ts';
+import { affineOf, constant, misshapen, unsupported, type Value } from '../value.ts';
+import { normalizedByBatch } from './norms.ts';
+import { COSTS, NO_COST, type Operator, since } from './table.ts';
 
 /** y[n, c, p] = scale[c] * (x[n, c, p] - mean[c]) / sqrt(variance[c] + epsilon) + shift[c] */
 const normalized = (call: Call, epsilon: number): Value => {
@@ -29,14 +31,14 @@ const refuseTraining = (training: boolean): void => {
 const outputCount = (call: Call): number => call.node.outputs.filter((name) => name !== '').length;
 
 /** Opset 14 on. */
-export const BatchNormalization: Run = (call) => {
-	const { epsilon, training_mode } = attributesOf(call, { epsilon: 1e-5, momentum: 0.9, training_mode: 0 });
-	refuseTraining(training_mode !== 0);
-	return normalized(call, epsilon);
+const BatchNormalization: Run = (call) => {
+	const defaults = { epsilon: 1e-5, momentum: 0.9, training_mode: 0 };
+	const { epsilon, momentum, training_mode } = attributesOf(call, defaults);
+	return training_mode === 0 ? normalized(call, epsilon) : normalizedByBatch(call, epsilon, momentum);
 };
 
 /** Opsets 7 to 13, where more than one output means training. */
-export const BatchNormalization7: Run = (call) => {
+const BatchNormalization7: Run = (call) => {
 	const { epsilon, spatial } = attributesOf(call, { epsilon: 1e-5, momentum: 0.9, spatial: 1 });
 	refuseTraining(outputCount(call) > 1);
 	if (spatial === 0) unsupported('BatchNormalization with spatial = 0 (statistics for every position).');
@@ -44,7 +46,7 @@ export const BatchNormalization7: Run = (call) => {
 };
 
 /** Opset 6. */
-export const BatchNormalization6: Run = (call) => {
+const BatchNormalization6: Run = (call) => {
 	const { epsilon, spatial, is_test } = attributesOf(call, { epsilon: 1e-5, momentum: 0.9, spatial: 1, is_test: 0 });
 	refuseTraining(is_test === 0);
 	if (spatial === 0) unsupported('BatchNormalization with spatial = 0 (statistics for every position).');
@@ -52,25 +54,45 @@ export const BatchNormalization6: Run = (call) => {
 };
 
 /** y = x: dropout does nothing at inference. Opsets 7 to 11. */
-export const Dropout7: Run = (call) => {
+const Dropout7: Run = (call) => {
 	attributesOf(call, { ratio: 0.5 });
 	return operand(call, 0);
 };
 
 /** Opset 6. */
-export const Dropout6: Run = (call) => {
+const Dropout6: Run = (call) => {
 	const { is_test } = attributesOf(call, { ratio: 0.5, is_test: 0 });
 	refuseTraining(is_test === 0);
 	return operand(call, 0);
 };
 
-/** Opset 12 on: ratio and training mode are inputs. */
-export const Dropout: Run = (call) => {
+/** Opset 12 on: ratio and training mode are inputs, and the mask keeps everything. */
+const Dropout: Run = (call) => {
 	attributesOf(call, { seed: 0 });
 	if (call.inputs[2] !== undefined) {
 		const training = constantOperand(call, 2, 'training mode').data[0] !== 0;
 		const ratio = call.inputs[1] === undefined ? 0.5 : constantOperand(call, 1, 'ratio').data[0];
 		refuseTraining(training && ratio !== 0);
 	}
-	return operand(call, 0);
+	const x = operand(call, 0);
+	const mask = constant(x.shape, new Float64Array(sizeOf(x.shape)).fill(1), 'bool');
+	return { kind: 'outputs', values: [x, mask] };
 };
+
+/** Normalisation and dropout. */
+export const NORMALIZATIONS: readonly Operator[] = [
+	{
+		op: 'BatchNormalization',
+		how: 'exact',
+		cost: `${COSTS.exact}; in training one fitted x ^ (-1/2) and 2 products`,
+		note: 'inference; from opset 14 on also in training, with the statistics of the batch',
+		versions: since([6, BatchNormalization6], [7, BatchNormalization7], [14, BatchNormalization]),
+	},
+	{
+		op: 'Dropout',
+		how: 'exact',
+		cost: NO_COST,
+		note: 'inference',
+		versions: since([6, Dropout6], [7, Dropout7], [12, Dropout]),
+	},
+];

@@ -18,7 +18,8 @@ import {
 	type Results,
 	type Run,
 } from '../call.ts';
-import { malformed, misshapen, moved, unsupported, type Value } from '../value.ts';
+import { malformed, misshapen, moved, reshaped, unsupported, type Value } from '../value.ts';
+import { always, type Operator, since } from './table.ts';
 
 /** y_k[i] = x[start_k + i] along an axis, one output for each length. */
 const splitBy = (call: Call, axis: number, lengths: readonly number[]): Results => {
@@ -29,7 +30,6 @@ const splitBy = (call: Call, axis: number, lengths: readonly number[]): Results 
 		return malformed(`Split makes ${lengths.length} parts, but has ${outputs.length} outputs.`);
 	if (lengths.some((length) => length < 0) || lengths.reduce((sum, length) => sum + length, 0) !== x.shape[at])
 		return misshapen(`Parts of [${lengths}] are not what axis ${axis} of [${x.shape}] can be split into.`);
-	if (x.kind === 'encrypted' && lengths.includes(0)) return misshapen(`A part of [${lengths}] has no elements.`);
 	let end = 0;
 	const values = lengths.map((length) => {
 		end += length;
@@ -55,7 +55,7 @@ const equalParts = (call: Call, axis: number): readonly number[] => {
 };
 
 /** Opset 18 on: lengths as an input, or num_outputs parts, which need not be equal. */
-export const Split: Run = (call) => {
+const Split: Run = (call) => {
 	const { axis, num_outputs } = attributesOf(call, { axis: 0, num_outputs: 0 });
 	const lengths = integersAt(call, 1, 'split');
 	if (num_outputs === 0) return splitBy(call, axis, lengths ?? equalParts(call, axis));
@@ -67,24 +67,23 @@ export const Split: Run = (call) => {
 };
 
 /** Opsets 13 to 17: lengths as an input, or equal parts. */
-export const Split13: Run = (call) => {
+const Split13: Run = (call) => {
 	const { axis } = attributesOf(call, { axis: 0 });
 	return splitBy(call, axis, integersAt(call, 1, 'split') ?? equalParts(call, axis));
 };
 
 /** Opsets 6 to 12: lengths as an attribute, or equal parts. */
-export const Split2: Run = (call) => {
+const Split2: Run = (call) => {
 	const { axis, split } = attributesOf(call, { axis: 0, split: [] });
 	return splitBy(call, axis, split.length > 0 ? split : equalParts(call, axis));
 };
 
 /** y[i] = x[i mod d], where axis d is repeated. */
-export const Tile: Run = (call) => {
+const Tile: Run = (call) => {
 	attributesOf(call, {});
 	const x = operand(call, 0);
 	const repeats = integersAt(call, 1, 'repeats') ?? malformed('Tile has no repeats.');
-	const least = x.kind === 'encrypted' ? 1 : 0;
-	if (repeats.length !== x.shape.length || repeats.some((count) => count < least))
+	if (repeats.length !== x.shape.length || repeats.some((count) => count < 0))
 		return misshapen(`Tile cannot repeat [${x.shape}] by [${repeats}].`);
 	const shape = x.shape.map((length, d) => length * (repeats[d] as number));
 	checkSize(sizeOf(shape));
@@ -105,7 +104,7 @@ const within = (index: number, length: number): number => {
 };
 
 /** y[i_0, ..., i_a, ...] = x[i_0, ..., indices[i], ...]: y has the shape of the indices. */
-export const GatherElements: Run = (call) => {
+const GatherElements: Run = (call) => {
 	const { axis } = attributesOf(call, { axis: 0 });
 	const x = operand(call, 0);
 	const { shape, data } = constantOperand(call, 1, 'indices');
@@ -116,7 +115,7 @@ export const GatherElements: Run = (call) => {
 	const step = strides[at] as number;
 	const rows = crossSource(shape.map((d, i) => ({ stride: i === at ? 0 : (strides[i] as number), indices: range(d) })));
 	const source = rows.map((start, i) => start + within(data[i] as number, length) * step);
-	return moved(call, x, source, nonEmpty(call, x, shape));
+	return moved(call, x, source, shape);
 };
 
 /** y[b, i, rest] = x[b, indices[b, i, 0], indices[b, i, 1], ..., rest]; batch_dims since opset 12. */
@@ -141,18 +140,14 @@ const gathered = (call: Call, batchDims: number): Value => {
 			start += within(data[t * depth + k] as number, x.shape[batchDims + k] as number) * (strides[k] as number);
 		for (let i = 0; i < block; i++) source[t * block + i] = start + i;
 	}
-	return moved(call, x, source, nonEmpty(call, x, [...shape.slice(0, -1), ...rest]));
+	return moved(call, x, source, [...shape.slice(0, -1), ...rest]);
 };
 
-/** The shape, unless it leaves nothing of an encrypted value. */
-const nonEmpty = (call: Call, x: Value, shape: Shape): Shape =>
-	x.kind === 'encrypted' && shape.includes(0) ? misshapen(`${call.node.op} takes nothing of [${x.shape}].`) : shape;
-
-export const GatherND: Run = (call) => {
+const GatherND: Run = (call) => {
 	const { batch_dims } = attributesOf(call, { batch_dims: 0 });
 	return gathered(call, batch_dims);
 };
-export const GatherND11: Run = (call) => {
+const GatherND11: Run = (call) => {
 	attributesOf(call, {});
 	return gathered(call, 0);
 };
@@ -182,22 +177,81 @@ const depthToSpace = (call: Call, b: number, mode: string): Value => {
 };
 
 /** The mode since opset 11. */
-export const DepthToSpace: Run = (call) => {
+const DepthToSpace: Run = (call) => {
 	const { blocksize, mode } = attributesOf(call, { blocksize: 0, mode: 'DCR' });
 	return depthToSpace(call, blocksize, mode);
 };
-export const DepthToSpace1: Run = (call) => {
+const DepthToSpace1: Run = (call) => {
 	const { blocksize } = attributesOf(call, { blocksize: 0 });
 	return depthToSpace(call, blocksize, 'DCR');
 };
 
-/** y[n, (i b + j) C + c, h, w] = x[n, c, h b + i, w b + j] */
-export const SpaceToDepth: Run = (call) => {
-	const { blocksize: b } = attributesOf(call, { blocksize: 0 });
+/** y[n, c', h, w] = x[n, c, h b + i, w b + j], where c' is (i b + j) C + c (DCR) or c b b + i b + j (CRD). */
+const spaceToDepth = (call: Call, b: number, mode: string): Value => {
 	const [batch, channels, height, width] = blocksOf(call, b);
 	const [rows, columns] = [height / b, width / b];
 	if (!Number.isInteger(rows) || !Number.isInteger(columns))
 		return misshapen(`An image of ${height} x ${width} does not come in blocks of ${b} x ${b}.`);
 	const blocks = [batch, channels, rows, b, columns, b];
-	return shuffled(call, blocks, [0, 3, 5, 1, 2, 4], [batch, channels * b * b, rows, columns]);
+	const result = [batch, channels * b * b, rows, columns];
+	if (mode === 'DCR') return shuffled(call, blocks, [0, 3, 5, 1, 2, 4], result);
+	if (mode === 'CRD') return shuffled(call, blocks, [0, 1, 3, 5, 2, 4], result);
+	return unsupported(`SpaceToDepth has the mode '${mode}'.`, 'ONNX defines DCR and CRD.');
 };
+
+/** The mode since opset 28. */
+const SpaceToDepth: Run = (call) => {
+	const { blocksize, mode } = attributesOf(call, { blocksize: 0, mode: 'DCR' });
+	return spaceToDepth(call, blocksize, mode);
+};
+const SpaceToDepth1: Run = (call) => {
+	const { blocksize } = attributesOf(call, { blocksize: 0 });
+	return spaceToDepth(call, blocksize, 'DCR');
+};
+
+/** y[t, b] = x[lengths[b] - 1 - t, b] for t below lengths[b], the rest as it is; the axes of t and b are the first two. */
+const ReverseSequence: Run = (call) => {
+	const { batch_axis, time_axis } = attributesOf(call, { batch_axis: 1, time_axis: 0 });
+	const x = operand(call, 0);
+	const lengths = integersAt(call, 1, 'lengths') ?? malformed('ReverseSequence has no lengths.');
+	if (x.shape.length < 2 || batch_axis + time_axis !== 1 || batch_axis * time_axis !== 0)
+		return malformed(`ReverseSequence has time axis ${time_axis} and batch axis ${batch_axis} of [${x.shape}].`);
+	const [times, batches] = [x.shape[time_axis] as number, x.shape[batch_axis] as number];
+	if (lengths.length !== batches || lengths.some((length) => length < 0 || length > times))
+		return misshapen(`Sequences of lengths [${lengths}] do not fit [${x.shape}].`);
+	const [outer, inner] = stridesOf(x.shape) as [number, number];
+	const [timeStride, batchStride] = time_axis === 0 ? [outer, inner] : [inner, outer];
+	const source = range(sizeOf(x.shape)).map((at) => {
+		const time = Math.floor(at / timeStride) % times;
+		const length = lengths[Math.floor(at / batchStride) % batches] as number;
+		return time < length ? at + (length - 1 - 2 * time) * timeStride : at;
+	});
+	return moved(call, x, Int32Array.from(source), x.shape);
+};
+
+/** The axis of Compress that is none. */
+const IN_A_ROW = Number.MAX_SAFE_INTEGER;
+
+/** The elements of an axis, or of x in a row, where the condition holds; beyond its end it does not. */
+const Compress: Run = (call) => {
+	const { axis } = attributesOf(call, { axis: IN_A_ROW });
+	const given = operand(call, 0);
+	const x = axis === IN_A_ROW ? reshaped(given, [sizeOf(given.shape)]) : given;
+	const at = axis === IN_A_ROW ? 0 : axisOf(axis, x.shape.length);
+	const { data, shape } = constantOperand(call, 1, 'condition');
+	if (shape.length !== 1 || data.length > (x.shape[at] as number))
+		return misshapen(`A condition of [${shape}] does not fit axis ${at} of [${x.shape}].`);
+	const kept = range(data.length).filter((i) => data[i] !== 0);
+	return moved(call, x, takeSource(x.shape, at, kept), x.shape.with(at, kept.length));
+};
+/** What takes elements apart and puts them in another order. */
+export const REARRANGEMENTS: readonly Operator[] = [
+	{ op: 'Compress', how: 'exact', note: 'constant condition', versions: since([9, Compress]) },
+	{ op: 'DepthToSpace', how: 'exact', note: '', versions: since([6, DepthToSpace1], [11, DepthToSpace]) },
+	{ op: 'GatherElements', how: 'exact', note: 'constant indices', versions: since([11, GatherElements]) },
+	{ op: 'GatherND', how: 'exact', note: 'constant indices', versions: since([11, GatherND11], [12, GatherND]) },
+	{ op: 'ReverseSequence', how: 'exact', note: 'constant lengths', versions: since([10, ReverseSequence]) },
+	{ op: 'SpaceToDepth', how: 'exact', note: '', versions: since([6, SpaceToDepth1], [28, SpaceToDepth]) },
+	{ op: 'Split', how: 'exact', note: 'constant lengths', versions: since([6, Split2], [13, Split13], [18, Split]) },
+	{ op: 'Tile', how: 'exact', note: 'constant repeats', versions: always(Tile) },
+];

@@ -5,12 +5,14 @@ import {
 	interpolation,
 	linearFilter,
 	nearestFilter,
+	smoothFilter,
 } from '../../tensor/maps/interpolation.ts';
 import { checkSize } from '../../tensor/maps/rows.ts';
 import { range } from '../../tensor/maps/selection.ts';
 import { separable } from '../../tensor/maps/separable.ts';
 import { attributesOf, axisOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
 import { affineOf, malformed, misshapen, unsupported, type Value } from '../value.ts';
+import { type Operator, since } from './table.ts';
 
 /**
  * One axis: `output` elements from `length`, by the factor `scale`; `roi` is the part of it that is read, when there is one.
@@ -122,20 +124,18 @@ const simple = (call: Call, mode: string, scales: readonly number[]): Value => {
 const enlarging = (scales: readonly number[]): readonly number[] =>
 	scales.every((scale) => scale >= 1) ? scales : malformed(`Upsample has the factors [${scales}], some below 1.`);
 
-/** y[i] = x[i / scale]; scales are an attribute before opset 9, an input then; Resize takes its place since opset 10. */
-export const Upsample7: Run = (call) => {
+/** y[i] = x[i / scale]; scales are an attribute before opset 9, an input then. */
+const Upsample7: Run = (call) => {
 	const { mode, scales } = attributesOf(call, { mode: 'nearest', scales: [] });
 	return simple(call, mode, enlarging(scales));
 };
-export const Upsample: Run = (call) => {
+const Upsample: Run = (call) => {
 	const { mode } = attributesOf(call, { mode: 'nearest' });
 	return simple(call, mode, enlarging(numbersAt(call, 1, 'scales')));
 };
-export const Upsample10: Run = (call) =>
-	unsupported(`Upsample is no operator of opset ${call.opset}.`, 'Export the model with Resize, or with opset 9.');
 
 /** Opset 10. */
-export const Resize10: Run = (call) => {
+const Resize10: Run = (call) => {
 	const { mode } = attributesOf(call, { mode: 'nearest' });
 	return simple(call, mode, numbersAt(call, 1, 'scales'));
 };
@@ -160,18 +160,21 @@ const resizingOf = (call: Call, attributes: Attributes, antialias: boolean): Res
 	if (coordinate === undefined || (isNew && call.opset < 19) || (isOld && call.opset >= 13))
 		return unsupported(`Resize of opset ${call.opset} has coordinate_transformation_mode '${transformation}'.`);
 	const round = ROUNDINGS.get(nearest_mode) ?? unsupported(`Resize has nearest_mode '${nearest_mode}'.`);
-	const cubic = cubicFilter(attributes.cubic_coeff_a, attributes.exclude_outside !== 0);
 	const filter = new Map([
 		['nearest', nearestFilter(round)],
 		['linear', linearFilter],
-		['cubic', cubic],
+		['cubic', cubicFilter(attributes.cubic_coeff_a, attributes.exclude_outside !== 0)],
 	]).get(mode);
 	if (filter === undefined)
 		return unsupported(`Resize has the mode '${mode}'.`, 'ONNX defines nearest, linear, cubic.');
-	const filterOf = ({ scale }: Line) =>
-		antialias && scale < 1 && mode !== 'nearest'
-			? unsupported('Resize with antialias = 1 makes an axis smaller.', 'Use AveragePool, or antialias = 0.')
-			: filter;
+	const excludes = attributes.exclude_outside !== 0;
+	const a = mode === 'cubic' ? attributes.cubic_coeff_a : undefined;
+	const filterOf = ({ scale, length }: Line) => {
+		if (!antialias || scale >= 1 || mode === 'nearest') return filter;
+		return scale * length >= 0.5
+			? smoothFilter(a, scale, excludes)
+			: unsupported('Resize with antialias = 1 makes less than one element of an axis.', 'Use antialias = 0.');
+	};
 	const outside = transformation === 'tf_crop_and_resize' ? { outside: attributes.extrapolation_value } : {};
 	return { coordinate, filterOf, ...outside };
 };
@@ -231,13 +234,30 @@ const resize = (call: Call, attributes: Attributes, antialias: boolean, { axes, 
 };
 
 /** y = x at coordinates of the given mode, with scales or sizes; opsets 11 to 17. */
-export const Resize11: Run = (call) => resize(call, attributesOf(call, RESIZE), false, { axes: [], policy: 'stretch' });
+const Resize11: Run = (call) => resize(call, attributesOf(call, RESIZE), false, { axes: [], policy: 'stretch' });
 
 /** Opset 18 on: on some axes only, and with sizes that keep the proportions. */
-export const Resize: Run = (call) => {
+const Resize: Run = (call) => {
 	const defaults = { ...RESIZE, antialias: 0, axes: [], keep_aspect_ratio_policy: 'stretch' } as const;
 	const { antialias, axes, keep_aspect_ratio_policy: policy, ...attributes } = attributesOf(call, defaults);
 	if (!['stretch', 'not_larger', 'not_smaller'].includes(policy))
 		return unsupported(`Resize has keep_aspect_ratio_policy '${policy}'.`);
 	return resize(call, attributes, antialias !== 0, { axes, policy });
 };
+
+/** Resampling. */
+export const RESIZING: readonly Operator[] = [
+	{
+		op: 'Resize',
+		how: 'exact',
+		note: 'constant scales or sizes',
+		versions: since([10, Resize10], [11, Resize11], [18, Resize]),
+	},
+	{
+		op: 'Upsample',
+		how: 'exact',
+		note: 'constant scales',
+		versions: since([7, Upsample7], [9, Upsample]),
+		until: 9,
+	},
+];

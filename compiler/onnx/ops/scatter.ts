@@ -9,9 +9,11 @@ import {
 	stridesOf,
 } from '../../tensor/maps/selection.ts';
 import type { SparseMatrix } from '../../tensor/sparse.ts';
-import { attributesOf, axisOf, type Call, constantOperand, operand, type Run } from '../call.ts';
+import { larger, product, smaller } from '../algebra.ts';
+import { attributesOf, axisOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
 import { elementTypeOf, typeName } from '../tensor.ts';
-import { affineOf, constant, malformed, misshapen, moved, unsupported, type Value } from '../value.ts';
+import { affineOf, constant, malformed, misshapen, moved, type Site, unsupported, type Value } from '../value.ts';
+import { type Operator, since } from './table.ts';
 
 /** y[at] = the sum of the updates whose target it is. */
 const sumsAt = (rows: number, targets: Source): SparseMatrix => {
@@ -34,14 +36,60 @@ const lastAt = (rows: number, targets: Source): Source => {
 	return last;
 };
 
-const FOLDED: ReadonlyMap<string, (x: number, y: number) => number> = new Map([
-	['mul', (x: number, y: number) => x * y],
-	['max', Math.max],
-	['min', Math.min],
+/** How an update is combined with what is there, on numbers and on values. */
+type Reduction = {
+	readonly of: (x: number, y: number) => number;
+	readonly combined: (site: Site, x: Value, y: Value) => Value;
+};
+const REDUCTIONS: ReadonlyMap<string, Reduction> = new Map<string, Reduction>([
+	['mul', { of: (x, y) => x * y, combined: product }],
+	['max', { of: Math.max, combined: larger }],
+	['min', { of: Math.min, combined: smaller }],
 ]);
 
+const MAX_ROUNDS = 16;
+
+/** The positions of the updates in rounds of which none has an element as target twice, in order. */
+const roundsOf = (targets: Source): readonly (readonly number[])[] => {
+	const seen = new Map<number, number>();
+	const rounds: number[][] = [];
+	for (const [update, at] of targets.entries()) {
+		const round = seen.get(at) ?? 0;
+		seen.set(at, round + 1);
+		if (round >= MAX_ROUNDS)
+			unsupported(
+				`An encrypted element is updated more than ${MAX_ROUNDS} times, one after another.`,
+				'Combine the updates before they are scattered.',
+			);
+		const own = rounds[round] ?? [];
+		own.push(update);
+		rounds[round] = own;
+	}
+	return rounds;
+};
+
+/** y = data with fn(data[targets[i]], updates[i]) at targets[i]. */
+const combinedAt = (call: Call, updates: Value, targets: Source, combined: Reduction['combined']): Value =>
+	roundsOf(targets).reduce(
+		(data: Value, round) => {
+			const size = sizeOf(data.shape);
+			const places = Int32Array.from(round, (update) => targets[update] as number);
+			const shape = [round.length];
+			const old = moved(call, data, places, shape);
+			const value = combined(call, old, moved(call, updates, Int32Array.from(round), shape));
+			const from = lastAt(size, places);
+			const kept = from.map((i, at) => (i < 0 ? at : -1));
+			const terms = [
+				{ value: data, matrix: selectionMatrix(kept, size) },
+				{ value, matrix: selectionMatrix(from, round.length) },
+			];
+			return { ...affineOf(call, terms, new Float64Array(size), data.shape), type: data.type };
+		},
+		operand(call, 0),
+	);
+
 /**
- * y = data with updates[i] put at targets[i]: in place of what is there, added to it, or on constants combined with it.
+ * y = data with updates[i] put at targets[i]: in place of what is there, added to it, or combined with it one by one.
  * Of several updates of one element without a reduction the last one counts.
  */
 const scattered = (call: Call, updates: Value, targets: Source, reduction: string): Value => {
@@ -65,14 +113,11 @@ const scattered = (call: Call, updates: Value, targets: Source, reduction: strin
 			last.map((_, at) => at),
 			sumsAt(size, targets),
 		);
-	const fn = FOLDED.get(reduction) ?? malformed(`${call.node.op} has reduction = '${reduction}'.`);
+	const known = REDUCTIONS.get(reduction) ?? malformed(`${call.node.op} has reduction = '${reduction}'.`);
 	if (data.kind === 'encrypted' || updates.kind === 'encrypted')
-		return unsupported(
-			`${call.node.op} with reduction = '${reduction}' reads an encrypted value.`,
-			"On encrypted values the reductions 'none' and 'add' are compiled.",
-		);
+		return combinedAt(call, updates, targets, known.combined);
 	const result = Float64Array.from(data.data);
-	for (const [i, at] of targets.entries()) result[at] = fn(result[at] as number, updates.data[i] as number);
+	for (const [i, at] of targets.entries()) result[at] = known.of(result[at] as number, updates.data[i] as number);
 	return constant(data.shape, result, data.type);
 };
 
@@ -104,11 +149,11 @@ const scatterElements = (call: Call, axis: number, reduction: string): Value => 
 	return scattered(call, updates, targets, reduction);
 };
 /** Since opset 16 with a reduction; before that, and as Scatter before opset 11, without. */
-export const ScatterElements: Run = (call) => {
+const ScatterElements: Run = (call) => {
 	const { axis, reduction } = attributesOf(call, { axis: 0, reduction: 'none' });
 	return scatterElements(call, axis, reduction);
 };
-export const ScatterElements9: Run = (call) => scatterElements(call, attributesOf(call, { axis: 0 }).axis, 'none');
+const ScatterElements9: Run = (call) => scatterElements(call, attributesOf(call, { axis: 0 }).axis, 'none');
 
 /** y = data, y[indices[i]] = updates[i], where the last axis of the indices holds positions on the first axes. */
 const scatterND = (call: Call, reduction: string): Value => {
@@ -136,14 +181,41 @@ const scatterND = (call: Call, reduction: string): Value => {
 	return scattered(call, updates, targets, reduction);
 };
 /** Since opset 16 with a reduction. */
-export const ScatterND: Run = (call) => scatterND(call, attributesOf(call, { reduction: 'none' }).reduction);
-export const ScatterND11: Run = (call) => {
+const ScatterND: Run = (call) => scatterND(call, attributesOf(call, { reduction: 'none' }).reduction);
+const ScatterND11: Run = (call) => {
 	attributesOf(call, {});
 	return scatterND(call, 'none');
 };
 
+/** y = cache, y[b, ..., start[b] + s, ...] = update[b, ..., s, ...] along an axis, past whose end a circular cache goes on. */
+const TensorScatter: Run = (call) => {
+	const { axis, mode } = attributesOf(call, { axis: -2, mode: 'linear' });
+	const { shape } = operand(call, 0);
+	const update = operand(call, 1);
+	const at = axisOf(axis, shape.length);
+	const starts = integersAt(call, 2, 'write indices') ?? range(shape[0] ?? 0).map(() => 0);
+	if (mode !== 'linear' && mode !== 'circular') return malformed(`TensorScatter has the mode '${mode}'.`);
+	const length = shape[at] as number;
+	const written = update.shape[at] ?? 0;
+	const isSame = update.shape.length === shape.length && String(update.shape.with(at, length)) === String(shape);
+	if (at === 0 || !isSame || written > length || starts.length !== shape[0] || starts.some((start) => start < 0))
+		return misshapen(`Updates [${update.shape}] at [${starts}] do not fit the cache [${shape}].`);
+	const strides = stridesOf(shape);
+	const rows = crossSource(
+		update.shape.map((d, i) => ({ stride: i === at ? 0 : (strides[i] as number), indices: range(d) })),
+	);
+	const step = strides[at] as number;
+	const inner = stridesOf(update.shape)[at] as number;
+	const block = sizeOf(update.shape.slice(1));
+	const targets = rows.map((row, i) => {
+		const place = (starts[Math.floor(i / block)] as number) + (Math.floor(i / inner) % written);
+		return row + step * indexOf(call, mode === 'circular' && place >= 0 ? place % length : place, length);
+	});
+	return scattered(call, update, targets, 'none');
+};
+
 /** y[..., d, ...] = on where indices[...] = d, else off; indices outside of -depth..depth-1 are off everywhere. */
-export const OneHot: Run = (call) => {
+const OneHot: Run = (call) => {
 	const { axis } = attributesOf(call, { axis: -1 });
 	const indices = constantOperand(call, 0, 'indices');
 	const depth = constantOperand(call, 1, 'depth').data[0] ?? 0;
@@ -163,8 +235,14 @@ export const OneHot: Run = (call) => {
 	return constant(shape, y, values.type);
 };
 
+/** Before opset 11 a negative index is off everywhere by the specification, and not by what runs such models. */
+const OneHot9: Run = (call) =>
+	constantOperand(call, 0, 'indices').data.some((index) => index < 0)
+		? unsupported('OneHot has a negative index, whose meaning changed with opset 11.', 'Export it with opset 11.')
+		: OneHot(call);
+
 /** y = ones on the k-th diagonal of a matrix of the shape of x, zeros elsewhere; x may be encrypted. */
-export const EyeLike: Run = (call) => {
+const EyeLike: Run = (call) => {
 	const { dtype, k } = attributesOf(call, { dtype: 0, k: 0 });
 	const { shape, type } = operand(call, 0);
 	const [rows = 0, columns = 0] = shape;
@@ -176,7 +254,7 @@ export const EyeLike: Run = (call) => {
 };
 
 /** y[..., i, j] = x[..., i, j] where j - i >= k, or j - i <= k for the lower triangle, else 0. */
-export const Trilu: Run = (call) => {
+const Trilu: Run = (call) => {
 	const { upper } = attributesOf(call, { upper: 1 });
 	const x = operand(call, 0);
 	const k = call.inputs[1] === undefined ? 0 : (constantOperand(call, 1, 'diagonal').data[0] ?? 0);
@@ -193,3 +271,28 @@ export const Trilu: Run = (call) => {
 		x.shape,
 	);
 };
+
+const UPDATES = 'linear; a product (mul) or an activation (max, min) for each update of an element';
+
+/** What writes elements at places. */
+export const SCATTERS: readonly Operator[] = [
+	{ op: 'EyeLike', how: 'constant', note: '', versions: since([9, EyeLike]) },
+	{ op: 'OneHot', how: 'constant', note: '', versions: since([9, OneHot9], [11, OneHot]) },
+	{ op: 'Scatter', how: 'exact', note: 'constant indices', versions: since([9, ScatterElements9]), until: 10 },
+	{
+		op: 'ScatterElements',
+		how: 'exact',
+		cost: UPDATES,
+		note: 'constant indices',
+		versions: since([11, ScatterElements9], [16, ScatterElements]),
+	},
+	{
+		op: 'ScatterND',
+		how: 'exact',
+		cost: UPDATES,
+		note: 'constant indices',
+		versions: since([11, ScatterND11], [16, ScatterND]),
+	},
+	{ op: 'TensorScatter', how: 'exact', note: 'constant indices', versions: since([24, TensorScatter]) },
+	{ op: 'Trilu', how: 'exact', note: 'constant diagonal', versions: since([14, Trilu]) },
+];

@@ -1,17 +1,18 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
 import { broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
-import { averagePool, convolution } from '../../tensor/maps/spatial.ts';
+import { blocksOf, convolution } from '../../tensor/maps/spatial.ts';
 import { transposedWindowOf, windowOf } from '../../tensor/maps/window.ts';
 import { transposed } from '../../tensor/sparse.ts';
-import { attributesOf, constantOperand, operand, type Run } from '../call.ts';
-import { affineOf, misshapen, type Value, type ValueTerm } from '../value.ts';
+import { attributesOf, constantOperand, integersAt, operand, type Run } from '../call.ts';
+import { affineOf, malformed, misshapen, type Value, type ValueTerm } from '../value.ts';
+import { always, type Operator, since } from './table.ts';
 
 /**
  * y[n, m, p] = bias[m] + sum over the window of weights[m, c, q] * x[n, c, s], on any number of spatial axes.
  *
  * x: [batch, channels, ...spatial]; weights: [maps, channels / group, ...kernel]; bias: [maps].
  */
-export const Conv: Run = (call) => {
+const Conv: Run = (call) => {
 	const { auto_pad, dilations, group, kernel_shape, pads, strides } = attributesOf(call, {
 		auto_pad: 'NOTSET',
 		dilations: [],
@@ -41,7 +42,7 @@ export const Conv: Run = (call) => {
  *
  * x: [batch, channels, ...spatial]; weights: [channels, maps / group, ...kernel]; bias: [maps].
  */
-export const ConvTranspose: Run = (call) => {
+const ConvTranspose: Run = (call) => {
 	const attributes = attributesOf(call, {
 		auto_pad: 'NOTSET',
 		dilations: [],
@@ -87,41 +88,42 @@ const biasTerms = (bias: Value | undefined, maps: number, shape: Shape): readonl
 	return [{ value: bias, matrix: selectionMatrix(broadcastSource(column, shape), maps) }];
 };
 
-/** y[n, c, p] = mean of x[n, c] over the window at p; padding counts only with count_include_pad. */
-export const AveragePool: Run = (call) => {
-	const { auto_pad, ceil_mode, count_include_pad, dilations, kernel_shape, pads, strides } = attributesOf(call, {
-		auto_pad: 'NOTSET',
-		ceil_mode: 0,
-		count_include_pad: 0,
-		dilations: [],
-		kernel_shape: [],
-		pads: [],
-		strides: [],
-	});
+/**
+ * y[n, c, s] = sum of x[n, (c, q), p] over the p and q whose window meets s: the transpose of cutting an image into blocks.
+ *
+ * x: [batch, channels * block, windows]; y: [batch, channels, ...image].
+ */
+const Col2Im: Run = (call) => {
+	const { dilations, pads, strides } = attributesOf(call, { dilations: [], pads: [], strides: [] });
 	const x = operand(call, 0);
-	const lead = x.shape.slice(0, 2);
+	const image = integersAt(call, 1, 'image shape') ?? malformed('Col2Im has no image shape.');
+	const block = integersAt(call, 2, 'block shape') ?? malformed('Col2Im has no block shape.');
 	const window = windowOf({
-		input: x.shape.slice(2),
-		kernel: kernel_shape,
+		input: image,
+		kernel: block,
 		strides,
 		dilations,
-		autoPad: auto_pad,
+		autoPad: 'NOTSET',
 		pads,
-		ceilMode: ceil_mode !== 0,
+		ceilMode: false,
 	});
-	const shape = [...lead, ...window.output];
-	const matrix = averagePool(lead, window, count_include_pad !== 0);
+	const [batch = 0, rows = 0, windows] = x.shape;
+	const channels = rows / sizeOf(block);
+	if (x.shape.length !== 3 || windows !== sizeOf(window.output) || !Number.isInteger(channels))
+		return misshapen(`Blocks of [${block}] of an image of [${image}] do not come as [${x.shape}].`);
+	const shape = [batch, channels, ...image];
+	const matrix = transposed(blocksOf(batch * channels, window));
 	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
 };
 
-/** y[n, c] = mean of x[n, c] over all spatial axes, which keep length 1. */
-export const GlobalAveragePool: Run = (call) => {
-	attributesOf(call, {});
-	const x = operand(call, 0);
-	const [lead, input] = [x.shape.slice(0, 2), x.shape.slice(2)];
-	if (input.length === 0) return misshapen(`GlobalAveragePool needs spatial axes; the input is [${x.shape}].`);
-	const request = { input, kernel: input, strides: [], dilations: [], pads: [], autoPad: 'VALID', ceilMode: false };
-	const shape = [...lead, ...input.map(() => 1)];
-	const matrix = averagePool(lead, windowOf(request), false);
-	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
-};
+/** Convolutions. */
+export const SPATIAL: readonly Operator[] = [
+	{ op: 'Col2Im', how: 'exact', note: 'constant shapes', versions: since([18, Col2Im]) },
+	{ op: 'Conv', how: 'exact', note: 'constant kernel; any number of spatial axes', versions: always(Conv) },
+	{
+		op: 'ConvTranspose',
+		how: 'exact',
+		note: 'constant kernel; any number of spatial axes',
+		versions: always(ConvTranspose),
+	},
+];

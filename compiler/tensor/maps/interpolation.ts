@@ -18,28 +18,52 @@ export const linearFilter: Filter = (x) => {
 	];
 };
 
-/**
- * Cubic convolution (Keys, 1981) with coefficient a on four elements; `excludeOutside` leaves out those beyond the ends and
- * divides by what weight is left.
- */
-export const cubicFilter =
-	(a: number, excludeOutside: boolean): Filter =>
+/** The weight of an element at a distance of d >= 0 from the coordinate, 0 from `reach` on. */
+type Kernel = { readonly reach: number; readonly weight: (d: number) => number };
+
+const hat: Kernel = { reach: 1, weight: (d) => 1 - d };
+
+/** Cubic convolution (Keys, 1981) with coefficient a. */
+const cubic = (a: number): Kernel => ({
+	reach: 2,
+	weight: (d) => (d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a),
+});
+
+/** Without the elements beyond the ends, the weights divided by what is left of them. */
+const inside =
+	(filter: Filter): Filter =>
 	(x, length) => {
-		const k = Math.floor(x);
-		const near = (d: number) => ((a + 2) * d - (a + 3)) * d * d + 1;
-		const far = (d: number) => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
-		const t = x - k;
-		const taps = [
-			[k - 1, far(1 + t)],
-			[k, near(t)],
-			[k + 1, near(1 - t)],
-			[k + 2, far(2 - t)],
-		] as const;
-		if (!excludeOutside) return taps;
-		const inside = taps.filter(([at]) => at >= 0 && at < length);
-		const weight = inside.reduce((sum, [, value]) => sum + value, 0);
-		return inside.map(([at, value]) => [at, value / weight]);
+		const taps = filter(x, length).filter(([at]) => at >= 0 && at < length);
+		const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
+		return taps.map(([at, weight]) => [at, weight / total]);
 	};
+
+/** Cubic convolution on four elements; `excludeOutside` leaves out those beyond the ends. */
+export const cubicFilter = (a: number, excludeOutside: boolean): Filter => {
+	const { weight } = cubic(a);
+	const filter: Filter = (x) => {
+		const k = Math.floor(x);
+		return [k - 1, k, k + 1, k + 2].map((at) => [at, weight(Math.abs(x - at))]);
+	};
+	return excludeOutside ? inside(filter) : filter;
+};
+
+/** A kernel stretched by 1 / scale, so that every element counts when an axis gets smaller; weights of sum 1. */
+const stretched =
+	({ reach, weight }: Kernel, scale: number): Filter =>
+	(x) => {
+		const first = Math.floor(x - reach / scale) + 1;
+		const taps: (readonly [number, number])[] = [];
+		for (let at = first; at < x + reach / scale; at++) taps.push([at, weight(Math.abs(at - x) * scale)]);
+		const total = taps.reduce((sum, [, value]) => sum + value, 0);
+		return taps.map(([at, value]) => [at, value / total]);
+	};
+
+/** The linear or cubic filter for a scale below 1 with antialiasing. */
+export const smoothFilter = (a: number | undefined, scale: number, excludeOutside: boolean): Filter => {
+	const filter = stretched(a === undefined ? hat : cubic(a), scale);
+	return excludeOutside ? inside(filter) : filter;
+};
 
 /** y[i] = x at coordinates[i], positions outside standing for the nearest end; zero where the coordinate is undefined. */
 export const interpolation = (

@@ -1,6 +1,6 @@
 import type { Shape } from '../graph.ts';
 import type { SparseMatrix } from '../sparse.ts';
-import { boundedWriter, checkSize } from './rows.ts';
+import { checkEntries, checkSize } from './rows.ts';
 
 /**
  * Movements of data: y[i] = x[source[i]], zero where the source is -1. Transpositions, slices, broadcasts, paddings and
@@ -25,7 +25,17 @@ export const stridesOf = (shape: Shape): readonly number[] => {
 /** `count` indices from `start` in steps of `step`. */
 export const range = (count: number, start = 0, step = 1): readonly number[] => {
 	checkSize(count);
-	return Array.from({ length: count }, (_, i) => start + i * step);
+	const indices = new Array<number>(Math.max(0, count));
+	for (let i = 0; i < count; i++) indices[i] = start + i * step;
+	return indices;
+};
+
+/** 0, 1, ... as a typed array, for axes that are long. */
+const counting = (count: number): Int32Array => {
+	checkSize(count);
+	const indices = new Int32Array(count);
+	for (let i = 0; i < count; i++) indices[i] = i;
+	return indices;
 };
 
 /** source[i_0, i_1, ...] = sum_d stride_d * indices_d[i_d], row-major; -1 as soon as one index is -1. */
@@ -66,8 +76,8 @@ export const broadcastSource = (from: Shape, to: Shape): Source => {
 		to.map((length, d) => {
 			const own = d - to.length + from.length;
 			return from[own] === length
-				? { stride: strides[own] as number, indices: range(length) }
-				: { stride: 0, indices: range(length) };
+				? { stride: strides[own] as number, indices: counting(length) }
+				: { stride: 0, indices: counting(length) };
 		}),
 	);
 };
@@ -75,14 +85,16 @@ export const broadcastSource = (from: Shape, to: Shape): Source => {
 /** Source of the transposition y[i_perm] = x[i]: axis d of the result is axis perm[d] of the operand. */
 export const transposeSource = (shape: Shape, perm: readonly number[]): Source => {
 	const strides = stridesOf(shape);
-	return crossSource(perm.map((axis) => ({ stride: strides[axis] as number, indices: range(shape[axis] as number) })));
+	return crossSource(
+		perm.map((axis) => ({ stride: strides[axis] as number, indices: counting(shape[axis] as number) })),
+	);
 };
 
 /** Source of replacing one axis of a tensor by the elements at `indices` of it (-1 for zero). */
 export const takeSource = (shape: Shape, axis: number, indices: ArrayLike<number>): Source => {
 	const strides = stridesOf(shape);
 	return crossSource(
-		shape.map((length, d) => ({ stride: strides[d] as number, indices: d === axis ? indices : range(length) })),
+		shape.map((length, d) => ({ stride: strides[d] as number, indices: d === axis ? indices : counting(length) })),
 	);
 };
 
@@ -90,17 +102,38 @@ export const takeSource = (shape: Shape, axis: number, indices: ArrayLike<number
 export const isInPlace = (source: Source, columns: number): boolean =>
 	source.length === columns && source.every((column, i) => column === i);
 
-/** y[i] = factors[i] * x[source[i]]; without factors a pure movement. */
-export const selectionMatrix = (source: Source, columns: number, factors?: ArrayLike<number>): SparseMatrix => {
-	const writer = boundedWriter(source.length, columns, source.length);
-	for (let i = 0; i < source.length; i++) {
+/** y[i] = factors[i] * x[source[i]], or one factor for all; without any a pure movement. */
+export const selectionMatrix = (
+	source: Source,
+	columns: number,
+	factors: ArrayLike<number> | number = 1,
+): SparseMatrix => {
+	const rows = source.length;
+	checkEntries(rows, columns, rows);
+	const rowStart = new Int32Array(rows + 1);
+	const columnOf = new Int32Array(rows);
+	const values = new Float64Array(rows);
+	let count = 0;
+	for (let i = 0; i < rows; i++) {
 		const column = source[i] as number;
-		if (column >= 0) writer.entry(column, factors === undefined ? 1 : (factors[i] as number));
-		writer.endRow();
+		const factor = typeof factors === 'number' ? factors : (factors[i] as number);
+		if (column >= 0 && factor !== 0) {
+			columnOf[count] = column;
+			values[count++] = factor;
+		}
+		rowStart[i + 1] = count;
 	}
-	return writer.build();
+	return count === rows
+		? { rows, columns, rowStart, columnOf, values }
+		: { rows, columns, rowStart, columnOf: columnOf.slice(0, count), values: values.slice(0, count) };
 };
 
 /** y = x[source] on data. */
-export const takeData = (data: Float64Array, source: Source): Float64Array =>
-	Float64Array.from(source, (column) => (column < 0 ? 0 : (data[column] as number)));
+export const takeData = (data: Float64Array, source: Source): Float64Array => {
+	const y = new Float64Array(source.length);
+	for (let i = 0; i < y.length; i++) {
+		const column = source[i] as number;
+		if (column >= 0) y[i] = data[column] as number;
+	}
+	return y;
+};

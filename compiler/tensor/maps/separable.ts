@@ -23,13 +23,18 @@ const kronecker = (a: SparseMatrix, b: SparseMatrix): SparseMatrix => {
 	return writer.build();
 };
 
-/** y[0] = weight * (x[0] + x[1] + ...) */
-export const total = (length: number, weight: number): SparseMatrix => {
-	const writer = boundedWriter(1, length, length);
-	for (let j = 0; j < length; j++) writer.entry(j, weight);
-	writer.endRow();
+/** y[i] = weight * (x[0] + x[1] + ...) for each of the rows */
+export const totals = (rows: number, length: number, weight: number): SparseMatrix => {
+	const writer = boundedWriter(rows, length, rows * length);
+	for (let i = 0; i < rows; i++) {
+		for (let j = 0; j < length; j++) writer.entry(j, weight);
+		writer.endRow();
+	}
 	return writer.build();
 };
+
+/** y[0] = weight * (x[0] + x[1] + ...) */
+export const total = (length: number, weight: number): SparseMatrix => totals(1, length, weight);
 
 /** y[i] = sum of x[j] over j <= i, without x[i] when exclusive; over j >= i in reverse. */
 export const runningSums = (length: number, exclusive: boolean, reverse: boolean): SparseMatrix => {
@@ -38,6 +43,16 @@ export const runningSums = (length: number, exclusive: boolean, reverse: boolean
 	for (let i = 0; i < length; i++) {
 		const [start, end] = reverse ? [i + 1 - own, length] : [0, i + own];
 		for (let j = start; j < end; j++) writer.entry(j, 1);
+		writer.endRow();
+	}
+	return writer.build();
+};
+
+/** y[i] = sum of x[j] over i - before <= j <= i + after */
+export const slidingSums = (length: number, before: number, after: number): SparseMatrix => {
+	const writer = boundedWriter(length, length, length * Math.min(length, before + after + 1));
+	for (let i = 0; i < length; i++) {
+		for (let j = Math.max(0, i - before); j <= Math.min(length - 1, i + after); j++) writer.entry(j, 1);
 		writer.endRow();
 	}
 	return writer.build();

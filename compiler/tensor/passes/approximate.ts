@@ -1,15 +1,25 @@
-import { CompileError, InternalError, type Issue } from '../../errors.ts';
-import { clenshaw, degreeOf, trim } from '../../numeric/chebyshev.ts';
-import { fit, minimax } from '../../numeric/fit.ts';
+import { CompileError, InternalError, type Issue, refuse } from '../../errors.ts';
 import type { Samples } from '../../options.ts';
-import { functionOf } from '../activations.ts';
+import { isDivisor } from '../activations.ts';
 import { type Agreement, compare, decisionsOf, type OutputSamples } from '../agreement.ts';
 import { checkSamples, countOf } from '../calibrate.ts';
 import { evaluateNode } from '../evaluate.ts';
-import type { Activation, BodyKind, ChebyshevSeries, Graph, Id, Node, PolynomialKind } from '../graph.ts';
+import type { BodyKind, ChebyshevSeries, Graph, Id, Node, PolynomialKind } from '../graph.ts';
 import { operandsOf, sizeOf } from '../graph.ts';
 import { type Bounds, boundsOf, hull, type Interval } from '../ranges.ts';
-import { domainIssue, type Frame, frame, MARGIN } from './frame.ts';
+import { factorsOf, squaresOf } from './factors.ts';
+import {
+	type ActivationFit,
+	DEGREES,
+	FINE_DEGREES,
+	type Fitted,
+	fitData,
+	fitInterval,
+	LARGEST_DEGREE,
+	MOST_DIVISOR_ERROR,
+	percent,
+} from './fits.ts';
+import { domainIssue, frame, MARGIN } from './frame.ts';
 import { rewrite } from './rewrite.ts';
 import type { Tail } from './split.ts';
 
@@ -22,23 +32,8 @@ export type ApproximateOptions = {
 	readonly tails: ReadonlyMap<string, Tail>;
 	/** Degree of every polynomial; default: searched. */
 	readonly degree?: number | undefined;
-	/** Largest relative error asked of every output, whether it decides something or not; default: MOST_ERROR, MOST_UNIFORM_ERROR. */
+	/** Largest relative error asked of every output, whether it decides something or not; default: MOST_ERROR, 1 % without samples. */
 	readonly maxError?: number | undefined;
-};
-
-/** One activation and the polynomial that replaces it. */
-export type ActivationFit = {
-	readonly origin: string;
-	readonly fn: Activation;
-	readonly degree: number;
-	readonly interval: Interval;
-	readonly source: 'calibration' | 'propagated';
-	/** Largest error over the interval. */
-	readonly maxError: number;
-	/** Root mean square error over the calibration values, or over the interval when there are none. */
-	readonly rmsError: number;
-	/** Points of a plot over the interval: [x, function, polynomial]. */
-	readonly curve: readonly (readonly [x: number, exact: number, polynomial: number])[];
 };
 
 export type ApproximationReport = {
@@ -50,22 +45,15 @@ export type ApproximationReport = {
 };
 export type Approximated = { readonly graph: Graph<PolynomialKind>; readonly report: ApproximationReport };
 
-/** Degrees that are tried: 2^k and 2^k - 1, the most for their depth with and without a layer after (see lower-polynomials). */
-const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
-const LARGEST_DEGREE = 31;
 /** Part of the calibration samples that must keep their decisions. */
 const LEAST_AGREEMENT = 0.995;
 /** The same if errors were twice as large: what is seen on calibration must hold beyond it. */
 const LEAST_FIRM_AGREEMENT = 0.985;
 /** Relative error up to which an output that decides something, or one that does not, is accepted. */
 const MOST_ERROR = { decides: 0.3, value: 0.02 };
-/** Without calibration: error relative to the function's range on its interval. */
-const MOST_UNIFORM_ERROR = 0.01;
-/** Weight of the uniform grid beside the data, so that a polynomial stays near the function where few data are. */
-const UNIFORM_WEIGHT = 0.02;
-const BINS = 1024;
+/** What a divisor may be off by itself, as a part of what the outputs may: errors that have nothing to do with each other add in squares. */
+const DIVISOR_SHARE = Math.SQRT1_2;
 const THIN_CALIBRATION = 32;
-const CURVE_POINTS = 81;
 /** Multiplications that one evaluation of the calibration samples may cost before samples are left out. */
 const MOST_WORK = 1e9;
 
@@ -77,15 +65,19 @@ const MOST_WORK = 1e9;
  * least squares in the Chebyshev basis to the values that reach it *through the polynomials before it* (with a light
  * uniform grid), on an interval that holds these values, the exact model's, and a margin of 10 %. All activations get
  * the same degree: the smallest for which 99.5 % of the samples keep all their decisions (see agreement.ts), 98.5 % even
- * with errors twice as large, and the relative rms error of every output is at most 2 %, or 30 % for outputs that decide. There the order of the values
- * counts, and the bound only guards against agreement by chance on few samples: the rms error of ReLU falls like
- * degree^(-3/4), from 18 % at degree 2 to 3 % at 31, so a tight bound would cost levels and buy no decisions. When no
- * degree qualifies, the best one is taken, with a warning.
+ * with errors twice as large, and the relative rms error of every output is at most 2 %, or 30 % for outputs that
+ * decide. There the order of the values counts, and the bound only guards against agreement by chance on few samples:
+ * the rms error of ReLU falls like degree^(-3/4), from 18 % at degree 2 to 3 % at 31, so a tight bound would cost levels
+ * and buy no decisions. When no degree qualifies, the best one is taken, with a warning. What divides (1 / x, x ^ (-1/2))
+ * counts the errors of the products that it goes into (see factors.ts), and may get a higher degree than the others: the
+ * smallest at which their relative error is 0.7 of what outputs may have.
  *
  * Without samples, intervals come from interval arithmetic, and each activation gets the near-minimax polynomial of the
- * smallest degree with an error of at most 1 % of the function's range there; else of the largest, with a warning.
+ * smallest degree with an error of at most 1 % of the function's range there; else of the largest, with a warning. For
+ * what divides it is 1 % of its value, and a refusal where no degree comes near.
  *
- * Throws CompileError 'option' for an impossible degree and 'calibration' for samples that do not fit the inputs.
+ * Throws CompileError 'option' for an impossible degree, 'calibration' for samples that do not fit the inputs, and 'range' when
+ * the accuracy that was asked for is missed on them.
  */
 export const approximate = (graph: Graph<BodyKind>, options: ApproximateOptions): Approximated => {
 	const { degree } = options;
@@ -101,7 +93,6 @@ export const approximate = (graph: Graph<BodyKind>, options: ApproximateOptions)
 		: fromSamples(graph, options, thin(graph, options.samples));
 };
 
-type Fitted = { readonly series: ChebyshevSeries; readonly fit: ActivationFit };
 type Fits = ReadonlyMap<Id, Fitted>;
 
 /** The graph with the fitted polynomials in place of its activations. */
@@ -123,7 +114,8 @@ const thin = (graph: Graph<BodyKind>, samples: Samples): Samples => {
 	return new Map([...samples].map(([name, values]) => [name, values.filter((_, i) => i % step === 0)]));
 };
 
-type Visit = (node: Node<'activation'>, id: Id, operand: readonly Float64Array[]) => ChebyshevSeries | undefined;
+type Rows = readonly Float64Array[];
+type Visit = (node: Node<'activation'>, id: Id, operand: Rows, at: (id: Id) => Rows) => ChebyshevSeries | undefined;
 
 /**
  * Evaluates the graph on all samples, node by node. `visit` sees what reaches each activation and may return the
@@ -142,7 +134,7 @@ const sweep = (graph: Graph<BodyKind>, samples: Samples, visit: Visit): OutputSa
 		let node: Node = original;
 		if (original.kind === 'activation') {
 			const { x, shape, origin } = original;
-			const series = visit(original, id, at(x));
+			const series = visit(original, id, at(x), at);
 			if (series !== undefined) node = { kind: 'polynomial', x, series, shape, origin };
 		}
 		const rows = Array.from({ length: count }, (_, i) =>
@@ -180,40 +172,59 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 		return undefined;
 	});
 	if (issues.length > 0) throw new CompileError(issues);
+	const allowed = allowedErrors(graph, options, exact);
+	const accuracy = DIVISOR_SHARE * Math.min(...allowed.values());
+	const factors = new Map(
+		graph.nodes.flatMap((node, id) =>
+			node.kind === 'activation' && isDivisor(node) ? [[id, factorsOf(graph, id)] as const] : [],
+		),
+	);
 	const attempt = (degree: number): Candidate => {
 		const fits = new Map<Id, Fitted>();
-		const outputs = sweep(graph, samples, (node, id, operand) => {
+		const outputs = sweep(graph, samples, (node, id, operand, at) => {
+			const met = factors.get(id) ?? [];
+			const squares =
+				met.length === 0
+					? undefined
+					: operand.map((row, i) => squaresOf(met, row.length, (factor) => at(factor)[i] as Float64Array));
 			const own = intervals.get(id) ?? intervalOf(operand);
-			const fitted = fitData(node, operand, frame(node.fn, own, intervalOf(operand, own), MARGIN), degree);
+			const place = frame(node.fn, own, intervalOf(operand, own), MARGIN);
+			const asked = options.degree === undefined ? accuracy : undefined;
+			const fitted = fitData(node, { operand, squares }, place, degree, asked);
 			fits.set(id, fitted);
 			return fitted.series;
 		});
-		return { fits, agreement: compare(graph.outputs, options.tails, exact, outputs) };
+		return { fits, agreement: compare(graph, options.tails, exact, outputs) };
 	};
-	/** The largest error in units of what is allowed; above 1 the candidate does not qualify. */
-	const badness = ({ agreement }: Candidate): number =>
+	/** The largest error in units of what is allowed. */
+	const errorOf = ({ agreement }: Candidate): number =>
 		Math.max(
-			(1 - agreement.decisions) / (1 - LEAST_AGREEMENT),
-			(1 - agreement.firmDecisions) / (1 - LEAST_FIRM_AGREEMENT),
-			...graph.outputs.map((output) => {
-				const decides =
-					decisionsOf(output, options.tails.get(output.name) ?? [], firstOf(exact, output.name)).length > 0;
-				const error = agreement.relativeErrors.get(output.name) ?? 0;
-				const most = options.maxError ?? (decides ? MOST_ERROR.decides : MOST_ERROR.value);
+			...[...allowed].map(([name, most]) => {
+				const error = agreement.relativeErrors.get(name) ?? 0;
 				return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error / most;
 			}),
 		);
+	/** The same of errors and lost decisions; above 1 the candidate does not qualify. */
+	const badness = (candidate: Candidate): number =>
+		Math.max(
+			(1 - candidate.agreement.decisions) / (1 - LEAST_AGREEMENT),
+			(1 - candidate.agreement.firmDecisions) / (1 - LEAST_FIRM_AGREEMENT),
+			errorOf(candidate),
+		);
 	let best: Candidate | undefined;
-	for (const degree of options.degree === undefined ? DEGREES : [options.degree]) {
+	for (const degree of degreesFor(graph, options)) {
 		const candidate = attempt(degree);
 		if (best === undefined || badness(candidate) < badness(best)) best = candidate;
 		if (badness(candidate) <= 1 + 1e-9) break;
 	}
 	if (best === undefined) throw new InternalError('approximate', 'no degree was tried');
+	const missed = badness(best) > 1 + 1e-9;
+	if (options.maxError !== undefined && errorOf(best) > 1 + 1e-9) refuseError(graph, options.maxError, best);
 	const activations = [...best.fits.values()].map(({ fit }) => fit);
 	const count = countOf(samples);
 	const warnings = [
-		...calibrationWarnings(graph, options, best.agreement, badness(best) > 1 + 1e-9, count),
+		...calibrationWarnings(graph, options, best.agreement, missed, count),
+		...divisorWarnings(best.fits),
 		...jumpWarnings(graph),
 	];
 	return {
@@ -222,9 +233,35 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	};
 };
 
-const firstOf = (outputs: OutputSamples, name: string): Float64Array => outputs.get(name)?.[0] ?? new Float64Array();
+/** Activations one after another up to which degrees beyond 31 are worth their levels. */
+const MOST_FINE = 3;
 
-const percent = (part: number): string => `${Number((100 * part).toPrecision(3))} %`;
+/** The degrees to try, in order: beyond 31 where an accuracy is asked for and few activations follow each other. */
+const degreesFor = (graph: Graph<BodyKind>, { degree, maxError }: ApproximateOptions): readonly number[] => {
+	if (degree !== undefined) return [degree];
+	const inRow: number[] = [];
+	for (const node of graph.nodes) {
+		const before = operandsOf(node).reduce((most, x) => Math.max(most, inRow[x] as number), 0);
+		inRow.push(before + Number(node.kind === 'activation'));
+	}
+	return maxError !== undefined && inRow.every((count) => count <= MOST_FINE) ? FINE_DEGREES : DEGREES;
+};
+
+/** The relative error that every output may have, by name. */
+const allowedErrors = (
+	graph: Graph<BodyKind>,
+	{ tails, maxError }: ApproximateOptions,
+	exact: OutputSamples,
+): ReadonlyMap<string, number> =>
+	new Map(
+		graph.outputs.map((output) => {
+			const values = firstOf(exact, output.name);
+			const decides = decisionsOf(graph, output, tails.get(output.name) ?? [], values).length > 0;
+			return [output.name, maxError ?? (decides ? MOST_ERROR.decides : MOST_ERROR.value)];
+		}),
+	);
+
+const firstOf = (outputs: OutputSamples, name: string): Float64Array => outputs.get(name)?.[0] ?? new Float64Array();
 
 const calibrationWarnings = (
 	graph: Graph<BodyKind>,
@@ -255,67 +292,50 @@ const calibrationWarnings = (
 	return warnings;
 };
 
-/** A polynomial is continuous: what jumps is not followed where it does. */
-const jumpWarnings = (graph: Graph<BodyKind>): string[] =>
+/** Divisors whose operand ranges too widely for any degree. */
+const divisorWarnings = (fits: Fits): string[] =>
+	[...fits.values()].flatMap(({ fit: { origin, interval, degree }, relative }) =>
+		relative === undefined || relative.max <= MOST_DIVISOR_ERROR
+			? []
+			: [
+					`${origin}: the polynomial of degree ${degree} that divides by values from ${Number(interval[0].toPrecision(4))} to ` +
+						`${Number(interval[1].toPrecision(4))} is off by up to ${percent(relative.max)}, ${percent(relative.rms)} on the samples (rms)`,
+				],
+	);
+
+/** Functions that jump, and by how much: a polynomial is continuous, and does not follow them there. */
+const jumpsOf = (graph: Graph<BodyKind>): readonly { readonly origin: string; readonly alpha: number }[] =>
 	graph.nodes.flatMap((node) => {
-		if (node.kind !== 'activation' || node.fn !== 'thresholdedRelu') return [];
-		const alpha = node.parameters?.[0] ?? 0;
-		return [
-			`${node.origin}: ThresholdedRelu jumps by ${Math.abs(alpha)} at ${alpha}, and no polynomial does: values near there ` +
-				'are off by up to half of it; Relu of x minus the threshold has no jump',
-		];
+		const alpha = node.kind === 'activation' && node.fn === 'thresholdedRelu' ? (node.parameters?.[0] ?? 0) : 0;
+		return alpha === 0 ? [] : [{ origin: node.origin, alpha }];
 	});
 
-/** The weighted least-squares fit of one activation to the distribution of its operand. */
-const fitData = (
-	node: Node<'activation'>,
-	operand: readonly Float64Array[],
-	{ center, radius }: Frame,
-	degree: number,
-): Fitted => {
-	const counts = new Float64Array(BINS);
-	let total = 0;
-	for (const row of operand)
-		for (const v of row) {
-			const bin = Math.min(BINS - 1, Math.max(0, Math.floor(((v - center + radius) / (2 * radius)) * BINS)));
-			counts[bin] = (counts[bin] as number) + 1;
-			total++;
-		}
-	const fn = functionOf(node);
-	const points = Array.from(counts, (n, i) => {
-		const x = center - radius + ((i + 0.5) * 2 * radius) / BINS;
-		return { x, y: fn(x), weight: ((1 - UNIFORM_WEIGHT) * n) / total + UNIFORM_WEIGHT / BINS };
-	});
-	return describe(node, { center, radius, coefficients: trim(fit(points, degree, center, radius)) }, counts);
-};
+const jumpWarnings = (graph: Graph<BodyKind>): string[] =>
+	jumpsOf(graph).map(
+		({ origin, alpha }) =>
+			`${origin}: ThresholdedRelu jumps by ${Math.abs(alpha)} at ${alpha}, and no polynomial does: values near there ` +
+			'are off by up to half of it; Relu of x minus the threshold has no jump',
+	);
 
-/** The fit with its errors; `counts` weighs the cells of the interval in the rms error. */
-const describe = (node: Node<'activation'>, series: ChebyshevSeries, counts?: Float64Array): Fitted => {
-	const { center, radius, coefficients } = series;
-	const fn = functionOf(node);
-	const errorAt = (t: number): number => Math.abs(fn(center + radius * t) - clenshaw(coefficients, t));
-	let [maxError, squares, total] = [0, 0, 0];
-	for (let i = 0; i < BINS; i++) {
-		const weight = counts?.[i] ?? 1;
-		squares += weight * errorAt((2 * i + 1) / BINS - 1) ** 2;
-		total += weight;
-	}
-	for (let i = 0; i <= BINS; i++) maxError = Math.max(maxError, errorAt((2 * i) / BINS - 1));
-	const fit: ActivationFit = {
-		origin: node.origin,
-		fn: node.fn,
-		degree: degreeOf(coefficients),
-		interval: [center - radius, center + radius],
-		source: counts === undefined ? 'propagated' : 'calibration',
-		maxError,
-		rmsError: Math.sqrt(squares / total),
-		curve: Array.from({ length: CURVE_POINTS }, (_, i) => {
-			const t = (2 * i) / (CURVE_POINTS - 1) - 1;
-			const x = center + radius * t;
-			return [x, fn(x), clenshaw(coefficients, t)];
+/** Errors: 'range' for each function that jumps, which no degree follows, else for the model as a whole: the accuracy that was asked for is missed. */
+const refuseError = (graph: Graph<BodyKind>, asked: number, { agreement, fits }: Candidate): never => {
+	const reached = percent(Math.max(...agreement.relativeErrors.values()));
+	const issues = jumpsOf(graph).map(
+		({ origin, alpha }): Issue => ({
+			code: 'range',
+			message: `${origin}: ThresholdedRelu jumps at ${alpha}, and no polynomial does: outputs are off by ${reached} instead of ${percent(asked)}.`,
+			hint: 'Use Relu of x minus the threshold, which has no jump, or ask for less (--max-error).',
+			node: origin,
+			op: 'ThresholdedRelu',
 		}),
-	};
-	return { series, fit };
+	);
+	if (issues.length > 0) throw new CompileError(issues);
+	const degree = Math.max(...[...fits.values()].map(({ fit }) => fit.degree));
+	return refuse({
+		code: 'range',
+		message: `On the calibration samples, outputs are off by ${reached} (rms) with polynomials of degree ${degree}; ${percent(asked)} was asked for.`,
+		hint: 'Ask for less (--max-error), leave samples out that reach far, or train with smoother activations.',
+	});
 };
 
 const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approximated => {
@@ -338,35 +358,4 @@ const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approx
 	});
 	const activations = [...fits.values()].map(({ fit }) => fit);
 	return { graph: replace(graph, fits), report: { activations, samples: 0, warnings } };
-};
-
-/** The near-minimax polynomial of the smallest sufficient degree, or of the given one. */
-const fitInterval = (
-	node: Node<'activation'>,
-	interval: Interval,
-	{ degree, maxError = MOST_UNIFORM_ERROR }: Pick<ApproximateOptions, 'degree' | 'maxError'>,
-	warnings: string[],
-): Fitted => {
-	const issues = domainIssue(node, interval, 'propagated');
-	if (issues.length > 0) throw new CompileError(issues);
-	const [low, high] = interval;
-	const { center, radius } = frame(node.fn, interval, interval, 0);
-	const fn = functionOf(node);
-	const samples = Array.from({ length: BINS + 1 }, (_, i) => fn(center + radius * ((2 * i) / BINS - 1)));
-	const [least, most] = [Math.min(...samples), Math.max(...samples)];
-	const range = most - least;
-	const accepted = Math.max(maxError * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
-	const attempt = (d: number): Fitted =>
-		describe(node, { center, radius, coefficients: trim(minimax(fn, d, center, radius)) });
-	if (degree !== undefined) return attempt(degree);
-	let fitted = attempt(DEGREES[0] as number);
-	for (const d of DEGREES) {
-		fitted = attempt(d);
-		if (fitted.fit.maxError <= accepted) return fitted;
-	}
-	warnings.push(
-		`${node.origin}: ${node.fn} on [${Number(low.toPrecision(4))}, ${Number(high.toPrecision(4))}] is off by up to ` +
-			`${percent(fitted.fit.maxError / range)} of its range even at degree ${LARGEST_DEGREE}: give calibration data`,
-	);
-	return fitted;
 };

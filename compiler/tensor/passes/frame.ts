@@ -41,7 +41,7 @@ const oneSided = (exact: Interval, seen: Interval, margin: number, closed: boole
 };
 
 /** The ONNX operator: log is Log. */
-const operatorOf = (fn: Activation): string => `${fn[0]?.toUpperCase()}${fn.slice(1)}`;
+const operatorOf = (fn: Activation): string => (fn === 'power' ? 'Pow' : `${fn[0]?.toUpperCase()}${fn.slice(1)}`);
 
 const REQUIRED = { above: 'above 0', from: 'not below 0', beside: 'all above or all below 0' };
 
@@ -75,6 +75,15 @@ export const domainIssue = (
 		},
 	];
 };
+
+/** The reason why a divisor is not approximated on an interval that interval arithmetic gives. */
+export const tooWide = ({ fn, origin }: Node<'activation'>, [low, high]: Interval): Issue => ({
+	code: 'range',
+	message: `${origin}: interval arithmetic gives values from ${Number(low.toPrecision(4))} to ${Number(high.toPrecision(4))} to divide by, which no polynomial does.`,
+	hint: 'Give calibration data: their ranges are narrower.',
+	node: origin,
+	op: operatorOf(fn),
+});
 
 /** The reason why a function overflows on an interval with its margin, exp alone for most; else none. */
 const overflow = (node: Node<'activation'>, [low, high]: Interval): readonly Issue[] => {

@@ -1,3 +1,4 @@
+import { refuse } from '../../errors.ts';
 import { isSignedIdentity, levelsOf, usesOf } from '../depth.ts';
 import {
 	affine,
@@ -130,7 +131,20 @@ const compose = (node: Node<'affine'>, chosen: ReadonlySet<Term>, { nodes }: Sta
 		return chosen.has(term) && inner.kind === 'affine' ? inner : undefined;
 	});
 	const kept = terms.filter(({ matrix }) => nonZeros(matrix) > 0);
-	return { ...merged, terms: kept, origin: leadOrigin(node, chosen, nodes) };
+	const result = { ...merged, terms: kept, origin: leadOrigin(node, chosen, nodes) };
+	checkFinite(result);
+	return result;
+};
+
+/** Errors: 'range' where a chain of large factors leaves the floating-point numbers. */
+const checkFinite = ({ terms, bias, origin }: Node<'affine'>): void => {
+	if (bias.every(Number.isFinite) && terms.every(({ matrix }) => matrix.values.every(Number.isFinite))) return;
+	refuse({
+		code: 'range',
+		message: `${origin}: the linear operations here multiply to factors that are not finite.`,
+		hint: 'Check the weights: each of these operations makes its values many times larger.',
+		node: origin,
+	});
 };
 
 /** The name of the largest map that is merged: a layer keeps its name when only scalings or shifts join it. */

@@ -33,11 +33,13 @@ export type Split = {
  * Splits off what the client does in the clear: model(x) = tails(body(heads(x))).
  *
  * Tail: softmax, logSoftmax and argMax at the end of an output, and a sigmoid there unless the body uses its result as
- * well; chains of them are kept in order, with a reshape where shapes differ. The client then sees the operand, which
+ * well; shares, votes, labels looked up and elements picked after these; chains of them are kept in order, with a reshape
+ * where shapes differ. The client then sees the operand, which
  * a sigmoid's result gives away in any case; after softmax and argMax it learns more than the model's output says.
  * Head: a diagonal affine map that is the only use of an input. Sound because both are moved whole, not changed.
  *
- * A tail operation whose result the body needs is refused with CompileError 'unsupported'.
+ * A tail operation whose result the body needs is refused with CompileError 'unsupported'; for softmax and logSoftmax
+ * `inner-softmax` sees to it before.
  */
 export const split = (graph: Graph): Split => {
 	const live = prune(graph);
@@ -95,8 +97,11 @@ const followTail = (
 	}
 };
 
-const tailOp = ({ fn, axis, keepDims, selectLast }: Node<'tail'>): TailOp =>
-	fn === 'argMax' ? { op: fn, axis, keepDims, selectLast } : { op: fn, axis };
+const tailOp = ({ fn, axis, keepDims, selectLast, shape, values = [] }: Node<'tail'>): TailOp => {
+	if (fn === 'lookup' || fn === 'select') return { op: fn, values };
+	if (fn === 'votes') return { op: fn, classes: shape.at(-1) ?? 0 };
+	return fn === 'argMax' ? { op: fn, axis, keepDims, selectLast } : { op: fn, axis };
+};
 
 const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 

@@ -1,4 +1,4 @@
-"""Exports the three models beside this file: shapes computed by the model, left unfolded as dynamic axes leave them.
+"""Exports flatten.onnx, expand.onnx and mask.onnx: shapes computed by the model, left unfolded as dynamic axes leave them.
 
     python3 export.py     (PyTorch 1.13; the models are committed, tests do not run this)
 """

@@ -174,6 +174,81 @@ test('without calibration the fit is uniform to 1 % of the range over the propag
 	assert.match(far.warnings[1] as string, /even at degree 31: give calibration data/);
 });
 
+/** y = fn(x) of eight elements, and samples of which most lie around 1 and each 16th anywhere in [least, 1]. */
+const divided = (fn: 'reciprocal' | 'power', least: number) => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [8]);
+	const parameters = fn === 'power' ? [-0.5] : [];
+	const y = sketch.builder.add({ kind: 'activation', x, fn, parameters, shape: [8], origin: fn });
+	const rows = Array.from({ length: 200 }, (_, s) =>
+		Float64Array.from({ length: 8 }, (_, i) =>
+			(8 * s + i) % 16 === 0 ? least ** ((1 + scattered(8 * s + i, 3)) / 2) : 1 + 0.1 * scattered(8 * s + i, 4),
+		),
+	);
+	return { graph: sketch.graph({ y: [y, [8]] }) as Graph<BodyKind>, samples: new Map([['x', rows]]) };
+};
+
+test('a divisor is near where the data are, and divides everywhere between them, over ranges of 1:100', () => {
+	for (const fn of ['reciprocal', 'power'] as const)
+		for (const least of [0.1, 0.01]) {
+			const { graph, samples } = divided(fn, least);
+			const { graph: result, report } = approximate(graph, { samples, inputs, tails: none });
+			const [low = 0, high = 0] = report.activations[0]?.interval ?? [];
+			assert.ok(low > 0 && low <= least ** 0.99 && high >= 1.1, `${low} to ${high}`);
+			const off = (x: number): number => {
+				const sample = new Map([['x', new Float64Array(8).fill(x)]]);
+				const [exact, other] = [graph, result].map((g) => evaluate(g, sample).get('y')?.[0] as number);
+				return Math.abs((other as number) / (exact as number) - 1);
+			};
+			const errors = (samples.get('x') ?? []).flatMap((x) => [...x]).map(off);
+			const rms = Math.hypot(...errors) / Math.sqrt(errors.length);
+			assert.ok(rms <= 0.011, `${fn} from ${least}: ${rms} (rms)`);
+			const between = Array.from({ length: 500 }, (_, i) => off(low * (high / low) ** (i / 499)));
+			assert.ok(Math.max(...between) <= 0.51, `${fn} from ${least}: ${Math.max(...between)}`);
+		}
+});
+
+test('a divisor gets the degree it needs, the others the one that the outputs need', () => {
+	const { graph, samples } = divided('reciprocal', 0.05);
+	const degreeOf = (degree?: number) =>
+		approximate(graph, { samples, inputs, tails: none, degree }).report.activations[0]?.degree;
+	assert.is(degreeOf(3), 3);
+	assert.ok((degreeOf() ?? 0) > 8);
+});
+
+test('what ranges too widely to be divided by is warned about; without data it is refused', () => {
+	const { graph, samples } = divided('reciprocal', 1e-5);
+	const { report } = approximate(graph, { samples, inputs, tails: none });
+	assert.match(report.warnings.join('\n'), /that divides by values from .* is off by up to .* on the samples \(rms\)/);
+	const bounds = (low: number) => new Map([['x', inputBounds([8], [low, 1])]]);
+	assert.throws(
+		() => approximate(graph, { inputs: bounds(1e-5), tails: none }),
+		(error: unknown) => error instanceof CompileError && /no polynomial/.test(error.message),
+	);
+	assert.is(approximate(graph, { inputs: bounds(0.1), tails: none }).report.warnings.length, 1);
+});
+
+test('an accuracy that was asked for may take degree 63; what jumps is refused instead', () => {
+	const ended = (fn: 'abs' | 'thresholdedRelu') => {
+		const sketch = new Sketch();
+		const x = sketch.input('x', [8]);
+		const parameters = fn === 'abs' ? [] : [0.5];
+		const y = sketch.builder.add({ kind: 'activation', x, fn, parameters, shape: [8], origin: fn });
+		return sketch.graph({ y: [y, [8]] }) as Graph<BodyKind>;
+	};
+	const samples = samplesOf(64, 8);
+	const asked = { samples, inputs, tails: none, maxError: 0.006 };
+	assert.ok((approximate(ended('abs'), asked).report.activations[0]?.degree ?? 0) > 31);
+	assert.throws(
+		() => approximate(ended('thresholdedRelu'), asked),
+		(error: unknown) => error instanceof CompileError && error.issues[0]?.op === 'ThresholdedRelu',
+	);
+	const tooMuch = { ...asked, maxError: 1e-6 };
+	assert.throws(() => approximate(ended('abs'), tooMuch), /of degree 6\d; 0\.0001 % was asked for/);
+	const { warnings } = approximate(ended('thresholdedRelu'), { samples, inputs, tails: none }).report;
+	assert.match(warnings.join('\n'), /ThresholdedRelu jumps by 0.5/);
+});
+
 test('a graph without activations passes through, and nothing is reported', () => {
 	const sketch = new Sketch();
 	const x = sketch.input('x', [2]);

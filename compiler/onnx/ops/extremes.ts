@@ -1,0 +1,170 @@
+import { type Shape, sizeOf } from '../../tensor/graph.ts';
+import { range, transposeSource } from '../../tensor/maps/selection.ts';
+import { averagePool } from '../../tensor/maps/spatial.ts';
+import { tapCount, type Window, windowOf } from '../../tensor/maps/window.ts';
+import { averaged, broadcast, commonShape, computed, otherAxes } from '../algebra.ts';
+import { attributesOf, type Call, operand, type Run } from '../call.ts';
+import { type Extreme, extremeAlong, extremeOf, type Groups, roundsOf } from '../tournament.ts';
+import { affineOf, type Constant, malformed, misshapen, moved, reshaped, unsupported, type Value } from '../value.ts';
+import { type Along, reduction } from './reduction.ts';
+import { always, type Operator } from './table.ts';
+
+/** y = the largest of x_0, x_1, ... with broadcasting, or the smallest; constants meet first. */
+const extreme =
+	(which: Extreme): Run =>
+	(call) => {
+		attributesOf(call, {});
+		const values = call.inputs.map((_, i) => operand(call, i));
+		const shape = values.reduce<Shape>((shape, value) => commonShape({ shape }, value), []);
+		const encrypted = values.filter((value) => value.kind === 'encrypted');
+		const [first, ...others] = values.filter((value) => value.kind === 'constant');
+		const better = which === 'largest' ? Math.max : Math.min;
+		const bound = first && others.reduce<Constant>((best, value) => computed(best, value, better), first);
+		const isLimit = bound !== undefined && (encrypted.length === 0 || limits(call, bound, which));
+		const met = extremeOf(call, isLimit ? [...encrypted, bound] : encrypted, which);
+		return broadcast(call, met ?? operand(call, 0), shape);
+	};
+
+/**
+ * Whether a bound says anything: exporters write minus infinity or the lowest float32 where the largest has none.
+ * Errors: 'unsupported' when it does for some elements only.
+ */
+const limits = ({ node }: Call, { data }: Constant, which: Extreme): boolean => {
+	const none = data.filter((value) => (which === 'largest' ? -value : value) > MOST_FLOAT).length;
+	return none === 0 || none === data.length
+		? none === 0
+		: unsupported(
+				`${node.op} compares some elements with no bound at all.`,
+				'Give every element a bound of the size of the values.',
+			);
+};
+
+/** A little less than the largest float32. */
+const MOST_FLOAT = 3.4e38;
+
+const Max = extreme('largest');
+const Min = extreme('smallest');
+
+/** y = the largest element of x along the axes, or the smallest. */
+const reduced =
+	(which: Extreme): Along =>
+	(site, x, axes, keepDims) => {
+		if (axes.length === 0) return x;
+		const kept = otherAxes(x.shape.length, axes);
+		const lengths = kept.map((axis) => x.shape[axis] as number);
+		const count = sizeOf(axes.map((axis) => x.shape[axis] as number));
+		if (count === 0) return misshapen(`There is no element to choose in [${x.shape}] along [${axes}].`);
+		const together = moved(site, x, transposeSource(x.shape, [...kept, ...axes]), [...lengths, count]);
+		const y = extremeAlong(site, together, kept.length, [range(count)], which);
+		return reshaped(y, keepDims ? x.shape.map((length, d) => (axes.includes(d) ? 1 : length)) : lengths);
+	};
+
+/** The cells of an axis of the input that each place of a window along it covers; padding is left out. */
+const tapsAlong = (window: Window, axis: number): Groups => {
+	const at = (list: readonly number[]): number => list[axis] as number;
+	const { input, output, kernel, strides, dilations, before } = window;
+	return range(at(output)).map((place) =>
+		range(at(kernel), place * at(strides) - at(before), at(dilations)).filter((cell) => cell >= 0 && cell < at(input)),
+	);
+};
+
+/** The cells of the whole input, row-major, that each place of the window covers. */
+const tapsOver = (input: Shape, taps: readonly Groups[]): Groups =>
+	taps.reduce<Groups>(
+		(places, along, d) =>
+			places.flatMap((cells) =>
+				along.map((own) => cells.flatMap((cell) => own.map((at) => cell * (input[d] as number) + at))),
+			),
+		[[0]],
+	);
+
+/** Cells in all windows together that are compared at once. */
+const MOST_AT_ONCE = 2 ** 20;
+
+/**
+ * y[n, c, p] = the largest x[n, c] in the window at p, without the padding. The axes are taken one after another, which
+ * overlapping windows share, unless all at once take fewer rounds and few enough comparisons.
+ */
+const largestIn = (call: Call, x: Value, window: Window): Value => {
+	const { input, output } = window;
+	const taps = input.map((_, d) => tapsAlong(window, d));
+	if (taps.some((places) => places.some((cells) => cells.length === 0)))
+		return misshapen(`${call.node.op} has a window that lies in the padding as a whole.`);
+	const lead = x.shape.slice(0, -input.length);
+	const rounds = taps.map(roundsOf).reduce((total, rounds) => total + rounds, 0);
+	const most = taps.map((places) => places.reduce((count, cells) => Math.max(count, cells.length), 0));
+	const fewer = rounds > Math.ceil(Math.log2(sizeOf(most))) && tapCount(window) <= MOST_AT_ONCE;
+	if (!fewer) return taps.reduceRight((y, places, d) => extremeAlong(call, y, lead.length + d, places, 'largest'), x);
+	const flat = reshaped(x, [...lead, sizeOf(input)]);
+	return reshaped(extremeAlong(call, flat, lead.length, tapsOver(input, taps), 'largest'), [...lead, ...output]);
+};
+
+/** y[n, c, p] = the largest x[n, c] in the window at p, or the mean when that is asked for; storage_order is about indices, which are not computed. */
+const MaxPool: Run = (call) => {
+	const { auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides } = attributesOf(call, {
+		auto_pad: 'NOTSET',
+		ceil_mode: 0,
+		dilations: [],
+		kernel_shape: [],
+		pads: [],
+		storage_order: 0,
+		strides: [],
+	});
+	const x = operand(call, 0);
+	const [lead, input] = spatialOf(call, x);
+	if (storage_order !== 0 && storage_order !== 1) return malformed(`MaxPool has storage_order = ${storage_order}.`);
+	const ceilMode = ceil_mode !== 0;
+	const window = windowOf({ input, kernel: kernel_shape, strides, dilations, autoPad: auto_pad, pads, ceilMode });
+	if (call.maxpool !== 'average' || x.kind === 'constant') return largestIn(call, x, window);
+	warnReplaced(call);
+	const shape = [...lead, ...window.output];
+	const matrix = averagePool(lead, window, false);
+	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
+};
+
+/** y[n, c] = the largest element of x[n, c] over all spatial axes, which keep length 1, or the mean when that is asked for. */
+const GlobalMaxPool: Run = (call) => {
+	attributesOf(call, {});
+	const x = operand(call, 0);
+	const [, input] = spatialOf(call, x);
+	const axes = range(input.length, 2);
+	if (call.maxpool !== 'average' || x.kind === 'constant') return reduced('largest')(call, x, axes, true);
+	warnReplaced(call);
+	return averaged(call, x, axes, true);
+};
+
+const warnReplaced = ({ node, warn }: Call): void =>
+	warn(`${node.op} is replaced by the mean over the same elements, as asked for: this is another model`);
+
+/** The first two axes and the spatial ones after them. */
+const spatialOf = (call: Call, { shape }: Value): readonly [lead: Shape, input: Shape] =>
+	shape.length > 2
+		? [shape.slice(0, 2), shape.slice(2)]
+		: misshapen(`${call.node.op} needs spatial axes; the input is [${shape}].`);
+
+/** What a comparison is made of, for the table. */
+const ROUNDS = 'a fitted polynomial, ceil(log2 k) times in a row for k values';
+
+const REPLACED = 'or a mean, with --maxpool average';
+
+/** The largest or smallest of several values. */
+export const EXTREMES: readonly Operator[] = [
+	{ op: 'GlobalMaxPool', how: 'approximate', cost: ROUNDS, note: REPLACED, versions: always(GlobalMaxPool) },
+	{ op: 'Max', how: 'approximate', cost: ROUNDS, note: '', versions: always(Max) },
+	{ op: 'MaxPool', how: 'approximate', cost: ROUNDS, note: REPLACED, versions: always(MaxPool) },
+	{ op: 'Min', how: 'approximate', cost: ROUNDS, note: '', versions: always(Min) },
+	{
+		op: 'ReduceMax',
+		how: 'approximate',
+		cost: ROUNDS,
+		note: 'constant axes',
+		versions: reduction(18, reduced('largest')),
+	},
+	{
+		op: 'ReduceMin',
+		how: 'approximate',
+		cost: ROUNDS,
+		note: 'constant axes',
+		versions: reduction(18, reduced('smallest')),
+	},
+];

@@ -1,0 +1,229 @@
+import { CompileError } from '../../errors.ts';
+import { clenshaw, degreeOf, trim } from '../../numeric/chebyshev.ts';
+import { fit, minimax } from '../../numeric/fit.ts';
+import { domainOf, functionOf, isDivisor } from '../activations.ts';
+import type { Activation, ChebyshevSeries, Node } from '../graph.ts';
+import type { Interval } from '../ranges.ts';
+import { domainIssue, type Frame, frame, tooWide } from './frame.ts';
+
+/** One activation and the polynomial that replaces it. */
+export type ActivationFit = {
+	readonly origin: string;
+	readonly fn: Activation;
+	readonly degree: number;
+	readonly interval: Interval;
+	readonly source: 'calibration' | 'propagated';
+	/** Largest error over the interval. */
+	readonly maxError: number;
+	/** Root mean square error over the calibration values, or over the interval when there are none. */
+	readonly rmsError: number;
+	/** Points of a plot over the interval: [x, function, polynomial]. */
+	readonly curve: readonly (readonly [x: number, exact: number, polynomial: number])[];
+};
+
+export type Fitted = {
+	readonly series: ChebyshevSeries;
+	readonly fit: ActivationFit;
+	/** Of a divisor: errors in units of its value, root mean square and largest. */
+	readonly relative?: { readonly rms: number; readonly max: number };
+};
+
+/** Degrees that are tried: 2^k and 2^k - 1, the most for their depth with and without a layer after (see lower-polynomials). */
+export const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
+export const LARGEST_DEGREE = 31;
+/** The same for divisors, whose values may range over powers of ten, and where an accuracy is asked for. */
+export const FINE_DEGREES = [...DEGREES, 32, 63];
+/** A divisor's polynomial that is off by more than this part of its value somewhere on the interval is no divisor. */
+export const MOST_DIVISOR_ERROR = 0.5;
+/** Without calibration: error relative to the function's range on its interval, or to its value for a divisor. */
+const MOST_UNIFORM_ERROR = 0.01;
+/** Weight of an even grid beside the data, so that a polynomial stays near the function where few data are. */
+const UNIFORM_WEIGHT = 0.02;
+/** The same for a divisor, whose error is bounded everywhere. */
+const DIVISOR_GRID_WEIGHT = 1e-3;
+/** Data of so small a part of all importance do not count as seen; beyond what counts, a divisor may be off by more. */
+const NEGLIGIBLE = 1e-4;
+const BEYOND = 3;
+const BINS = 1024;
+const CURVE_POINTS = 81;
+
+/** The cells of [-1, 1] that values are counted in. */
+type Cells = { readonly middle: (i: number) => number; readonly of: (t: number) => number };
+const EVEN: Cells = { middle: (i) => (2 * i + 1) / BINS - 1, of: (t) => ((t + 1) / 2) * BINS };
+/** Narrow toward both ends, as functions with a singularity just outside need them, and as keeps high degrees calm. */
+const CROWDED: Cells = {
+	middle: (i) => -Math.cos((Math.PI * (i + 0.5)) / BINS),
+	of: (t) => (Math.acos(-Math.min(1, Math.max(-1, t))) / Math.PI) * BINS,
+};
+const cellsOf = ({ fn }: Node<'activation'>): Cells => (domainOf(fn) === undefined ? EVEN : CROWDED);
+
+/** What reaches an activation; for a divisor also the sum of squares of what each of its values is multiplied with. */
+type Data = { readonly operand: readonly Float64Array[]; readonly squares?: readonly Float64Array[] | undefined };
+
+/**
+ * The weighted least-squares fit of one activation to the distribution of its operand. A divisor counts the errors of the
+ * products that it goes into, relative to them, or errors relative to its own value where it goes elsewhere; with
+ * `accuracy`, it gets the smallest degree from `degree` on whose error is at most that (rms) on the data and
+ * MOST_DIVISOR_ERROR where they lie, for beyond that it would not divide, whatever the rest of the model makes of it.
+ *
+ * Higher degrees, and no steps of Newton's: each takes two levels and squares the error, while two levels
+ * of degree take it to the fourth power.
+ */
+export const fitData = (
+	node: Node<'activation'>,
+	{ operand, squares }: Data,
+	{ center, radius }: Frame,
+	degree: number,
+	accuracy?: number,
+): Fitted => {
+	const cells = cellsOf(node);
+	const fn = functionOf(node);
+	const counts = new Float64Array(BINS);
+	const products = new Float64Array(BINS);
+	operand.forEach((row, s) => {
+		row.forEach((v, i) => {
+			const bin = Math.min(BINS - 1, Math.max(0, Math.floor(cells.of((v - center) / radius))));
+			counts[bin] = (counts[bin] as number) + 1;
+			const square = squares?.[s]?.[i];
+			if (square !== undefined) products[bin] = (products[bin] as number) + square * fn(v) ** 2;
+		});
+	});
+	const importance = products.some((n) => n > 0) ? products : counts;
+	const total = importance.reduce((sum, n) => sum + n, 0);
+	const unit = unitOf(node);
+	const grid = isDivisor(node) ? DIVISOR_GRID_WEIGHT : UNIFORM_WEIGHT;
+	const points = Array.from(importance, (n, i) => {
+		const x = center + radius * cells.middle(i);
+		const y = fn(x);
+		const weight = ((1 - grid) * n) / total + grid / BINS;
+		return { x, y, weight: weight / unit(y) ** 2 };
+	});
+	const attempt = (d: number): Fitted =>
+		describe(node, { center, radius, coefficients: trim(fit(points, d, center, radius)) }, { counts, importance });
+	if (accuracy === undefined || !isDivisor(node)) return attempt(degree);
+	const degrees = [degree, ...FINE_DEGREES.filter((d) => d > degree)];
+	return firstWithin(degrees, attempt, ({ relative }) =>
+		relative === undefined ? 0 : Math.max(relative.rms / accuracy, relative.max / MOST_DIVISOR_ERROR),
+	);
+};
+
+/** What errors of an activation's value y are counted in. */
+const unitOf = (node: Node<'activation'>): ((y: number) => number) => (isDivisor(node) ? Math.abs : () => 1);
+
+/** The first degree whose error is at most 1, or the one with the least. */
+const firstWithin = (
+	degrees: readonly number[],
+	attempt: (degree: number) => Fitted,
+	errorOf: (fitted: Fitted) => number,
+): Fitted => {
+	const [first = LARGEST_DEGREE, ...others] = degrees;
+	let best = attempt(first);
+	for (const degree of others) {
+		if (errorOf(best) <= 1) break;
+		const fitted = attempt(degree);
+		if (errorOf(fitted) < errorOf(best)) best = fitted;
+	}
+	return best;
+};
+
+/** How often values lie in each cell, and what their errors count there. */
+type Cell = { readonly counts: Float64Array; readonly importance: Float64Array };
+
+/** The first and last cell between which all but NEGLIGIBLE of the importance lies. */
+const spanOf = (importance: Float64Array): readonly [first: number, last: number] => {
+	const least = NEGLIGIBLE * importance.reduce((sum, n) => sum + n, 0);
+	let sum = 0;
+	const reach = (n: number): boolean => {
+		sum += n;
+		return sum > least;
+	};
+	const first = importance.findIndex(reach);
+	sum = 0;
+	return [first, importance.findLastIndex(reach)];
+};
+
+/** The fit with its errors, those on the data weighed by them. */
+const describe = (node: Node<'activation'>, series: ChebyshevSeries, data?: Cell): Fitted => {
+	const { center, radius, coefficients } = series;
+	const fn = functionOf(node);
+	const cells = cellsOf(node);
+	const errorAt = (t: number): number => Math.abs(fn(center + radius * t) - clenshaw(coefficients, t));
+	const [first, last] = data === undefined ? [0, BINS - 1] : spanOf(data.importance);
+	let [maxError, squares, total] = [0, 0, 0];
+	const relative = { squares: 0, total: 0, max: 0 };
+	for (let i = 0; i < BINS; i++) {
+		const weight = data?.counts[i] ?? 1;
+		const importance = data?.importance[i] ?? 1;
+		const t = cells.middle(i);
+		const error = errorAt(t);
+		const part = error / Math.abs(fn(center + radius * t));
+		squares += weight * error ** 2;
+		total += weight;
+		maxError = Math.max(maxError, error);
+		relative.squares += importance * part ** 2;
+		relative.total += importance;
+		relative.max = Math.max(relative.max, first <= i && i <= last ? part : part / BEYOND);
+	}
+	for (let i = 0; i <= BINS; i++) maxError = Math.max(maxError, errorAt((2 * i) / BINS - 1));
+	const activationFit: ActivationFit = {
+		origin: node.origin,
+		fn: node.fn,
+		degree: degreeOf(coefficients),
+		interval: [center - radius, center + radius],
+		source: data === undefined ? 'propagated' : 'calibration',
+		maxError,
+		rmsError: Math.sqrt(squares / total),
+		curve: Array.from({ length: CURVE_POINTS }, (_, i) => {
+			const t = (2 * i) / (CURVE_POINTS - 1) - 1;
+			const x = center + radius * t;
+			return [x, fn(x), clenshaw(coefficients, t)];
+		}),
+	};
+	if (!isDivisor(node)) return { series, fit: activationFit };
+	return {
+		series,
+		fit: activationFit,
+		relative: { rms: Math.sqrt(relative.squares / relative.total), max: relative.max },
+	};
+};
+
+type IntervalOptions = { readonly degree?: number | undefined; readonly maxError?: number | undefined };
+
+/**
+ * The near-minimax polynomial of the smallest sufficient degree, or of the given one.
+ * Errors: 'range' where the function is not defined on the interval, or is a divisor that no degree follows there.
+ */
+export const fitInterval = (
+	node: Node<'activation'>,
+	interval: Interval,
+	{ degree, maxError = MOST_UNIFORM_ERROR }: IntervalOptions,
+	warnings: string[],
+): Fitted => {
+	const issues = domainIssue(node, interval, 'propagated');
+	if (issues.length > 0) throw new CompileError(issues);
+	const [low, high] = interval;
+	const { center, radius } = frame(node.fn, interval, interval, 0);
+	const fn = functionOf(node);
+	const samples = Array.from({ length: BINS + 1 }, (_, i) => fn(center + radius * ((2 * i) / BINS - 1)));
+	const [least, most] = [Math.min(...samples), Math.max(...samples)];
+	const range = most - least;
+	const accepted = Math.max(maxError * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
+	const unit = unitOf(node);
+	const attempt = (d: number): Fitted =>
+		describe(node, { center, radius, coefficients: trim(minimax(fn, d, center, radius, unit)) });
+	const searched = isDivisor(node) ? FINE_DEGREES : DEGREES;
+	const errorOf = ({ fit: { maxError: largest }, relative }: Fitted): number =>
+		relative === undefined ? largest / accepted : relative.max / maxError;
+	const fitted = firstWithin(degree === undefined ? searched : [degree], attempt, errorOf);
+	if ((fitted.relative?.max ?? 0) > MOST_DIVISOR_ERROR) throw new CompileError([tooWide(node, interval)]);
+	if (degree === undefined && errorOf(fitted) > 1) {
+		const error = `${percent(fitted.relative?.max ?? fitted.fit.maxError / range)} of its ${isDivisor(node) ? 'value' : 'range'}`;
+		warnings.push(
+			`${node.origin}: ${node.fn} on [${Number(low.toPrecision(4))}, ${Number(high.toPrecision(4))}] is off by up to ` +
+				`${error} even at degree ${searched.at(-1)}: give calibration data`,
+		);
+	}
+	return fitted;
+};
+
+export const percent = (part: number): string => `${Number((100 * part).toPrecision(3))} %`;
