@@ -243,7 +243,11 @@ export const assignArrays = (
 	const result = givenArrays(given, names, what, plain);
 	const missing = names.filter((name) => !result.has(name));
 	if (missing.length > 0)
-		refuse(`No value`, `is given for the ${what} ${missing.map((name) => `"${name}"`).join(', ')}`);
+		refuse(
+			given.map((text) => splitAssignment(text, names).file).join(', '),
+			`gives no value of the ${what} ${missing.map((name) => `"${name}"`).join(', ')}`,
+			`Write ${missing[0]}=x.npy, or --plain ${missing[0]}=x.npy for a value that is no secret, where the model is compiled`,
+		);
 	return result;
 };
 

@@ -21,6 +21,21 @@ export const decisionOf = ({ shape, tail }: Pick<OutputPacking, 'shape' | 'tail'
 	return (values) => ((values[0] as number) > threshold ? 1 : 0);
 };
 
+/** Says how many labels are no class that an output decides for, as those of a regression are: these samples count as wrong. */
+export const labelWarnings = (
+	{ name, shape, tail }: Pick<OutputPacking, 'name' | 'shape' | 'tail'>,
+	labels: readonly number[],
+): readonly string[] => {
+	if (tail.some(({ op }) => op === 'argMax')) return [];
+	const classes = Math.max(2, shape.reduce((product, d) => product * d, 1)); // biome-ignore format: one thought
+	const count = labels.filter((label) => label < 0 || label >= classes).length;
+	return count === 0
+		? []
+		: [
+				`${count} of ${labels.length} labels are none of the classes 0 to ${classes - 1} that the output '${name}' decides between: these samples count as wrong`,
+			];
+};
+
 /** One class number for each of `count` samples. */
 export const readLabels = (array: NamedArray, count: number, path: string): readonly number[] => {
 	const refuse = (why: string, hint: string): never => {

@@ -1,4 +1,4 @@
-import type { ClientProgram } from '../runtime/plan.ts';
+import { type ClientProgram, everyOutput } from '../runtime/plan.ts';
 import type { Result } from '../runtime/results.ts';
 import type { NamedArray } from './arrays.ts';
 import { formatNumber } from './output.ts';
@@ -23,18 +23,11 @@ const stack = (results: readonly Result[], name: string): NamedArray => {
 /** Every output of a program by name, with all samples. */
 export const stackResults = (program: ClientProgram, results: readonly Result[]): ReadonlyMap<string, OutputArray> =>
 	new Map(
-		outputsOf(program).map(({ name, classes }) => [
+		everyOutput(program).map(({ name, classes }) => [
 			name,
 			{ ...stack(results, name), ...(classes === undefined ? {} : { classes }) },
 		]),
 	);
-
-const outputsOf = (
-	program: ClientProgram,
-): readonly { readonly name: string; readonly classes?: readonly string[] }[] => [
-	...program.outputs,
-	...(program.knownOutputs ?? []),
-];
 
 const shown = 16;
 

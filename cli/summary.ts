@@ -29,6 +29,12 @@ const limitRow = ({ unlimited, extraRotations, extraMs }: NonNullable<Report['ke
 	`${unlimited.count} keys, ${formatBytes(unlimited.bytes)}, ${extraRotations} rotations and ${formatTime(extraMs)} less`,
 ];
 
+/** The bits that are right; --precision asks for those that encryption leaves, where polynomials leave fewer these are told too. */
+const precisionText = ({ bits, encryptionBits }: Report['predicted']): string =>
+	bits === encryptionBits
+		? `${formatNumber(bits)} bits`
+		: `${formatNumber(bits)} bits, ${formatNumber(encryptionBits)} without the error of polynomials`;
+
 /** What a person wants to know of a compiled program, in about ten rows. */
 export const summaryRows = (report: Report): readonly Row[] => {
 	const { parameters, counts, keys, predicted, memory, traffic, range } = report;
@@ -49,7 +55,7 @@ export const summaryRows = (report: Report): readonly Row[] => {
 			'accepted inputs',
 			range.guaranteed ? 'none can leave the modulus' : 'those like the calibration data fit the modulus',
 		],
-		['predicted precision', `${formatNumber(predicted.bits)} bits`],
+		['predicted precision', precisionText(predicted)],
 		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread of ${report.backend}`],
 		...(parameters.batch > 1
 			? [['predicted time, each sample', formatTime(predicted.evaluateMs / parameters.batch)] as const]

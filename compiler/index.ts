@@ -68,7 +68,8 @@ const BACKENDS: readonly string[] = ['kernel', 'seal'];
 
 /** What types cannot say, and what callers without types get wrong. */
 const checkOptions = (options: CompileOptions): void => {
-	const { batch, precision, inputRange, security, optimize, backend, degree, maxpool, maxKeys, maxKeyBytes } = options;
+	const { batch, precision, inputRange, security, optimize, backend, degree } = options;
+	const { maxError, maxpool, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
@@ -96,6 +97,8 @@ const checkOptions = (options: CompileOptions): void => {
 			Number.isInteger(degree) && degree >= 2 && degree <= 31,
 			`A degree of ${degree} is not a whole number from 2 to 31.`,
 		);
+	if (maxError !== undefined)
+		check(maxError >= 1e-6 && maxError <= 1, `A largest error of ${maxError} is not between 0.000001 and 1.`);
 	if (maxpool !== undefined)
 		check(maxpool === 'average', `MaxPool cannot be replaced by "${maxpool}", only by "average".`);
 	for (const [what, value] of [

@@ -64,7 +64,8 @@ export type CompileOptions = {
 	/**
 	 * Largest error of the outputs that the polynomials may cause, relative to the spread of each output (rms). Default: 0.02,
 	 * and 0.3 for outputs whose largest element is what counts, as long as it stays the largest. Where no degree reaches
-	 * it, the best is taken, with a warning; a function that jumps is refused then.
+	 * these, the best is taken, with a warning; what was asked for and is missed on the calibration samples is refused.
+	 * Without calibration it is the error of each polynomial, of which only a warning says that it is missed. 1e-6 to 1.
 	 */
 	readonly maxError?: number;
 	/** MaxPool and GlobalMaxPool become means over the same windows: another model, which costs no polynomial. */

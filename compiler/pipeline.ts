@@ -213,8 +213,17 @@ const remarksOf = (
 	replaced: Split,
 ): readonly string[] => {
 	if (maxpool === undefined) return [];
-	const { graph } = importModel(model, options, context);
-	return [replacementWarning(split(innerSoftmax(defer(graph))), replaced, options.calibration)];
+	return [replacementWarning(unreplaced(model, options, context), replaced, options.calibration)];
+};
+
+/** The model with its MaxPool; undefined where it is refused, which may be why that is replaced. */
+const unreplaced = (model: Uint8Array, options: CompileOptions, context: CompileContext): Split | undefined => {
+	try {
+		return split(innerSoftmax(defer(importModel(model, options, context).graph)));
+	} catch (error) {
+		if (error instanceof CompileError) return undefined;
+		throw error;
+	}
 };
 
 /** More products and functions in turn than this are not even tried: a modulus has room for some fifty. */

@@ -1,4 +1,4 @@
-import type { MemoryNeeds } from '../runtime/plan.ts';
+import { everyOutput, type MemoryNeeds } from '../runtime/plan.ts';
 import { inputLength, keySlots, messageLength, outputLength } from '../runtime/sizes.ts';
 import { outputDifferences } from './calibration/outputs.ts';
 import { totalBits } from './ckks/chain.ts';
@@ -125,7 +125,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 		model: {
 			name: program.client.name,
 			inputs: imported.inputs.map(({ name, shape }) => ({ name, shape })),
-			outputs: program.client.outputs.map(({ name, shape }) => ({ name, shape })),
+			outputs: everyOutput(program.client).map(({ name, shape }) => ({ name, shape })),
 		},
 		fingerprint: program.client.fingerprint,
 		parameters: {

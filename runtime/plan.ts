@@ -101,6 +101,15 @@ export type ClientProgram = {
 	readonly keys: KeyNeeds;
 };
 
+/** What `decrypt` gives, in its order: the outputs that are decrypted, and those that the client knows. */
+export const everyOutput = ({
+	outputs,
+	knownOutputs = [],
+}: Pick<ClientProgram, 'outputs' | 'knownOutputs'>): readonly Pick<OutputPacking, 'name' | 'shape' | 'classes'>[] => [
+	...outputs,
+	...knownOutputs,
+];
+
 /**
  * One step of the program on registers. A register holds a *ciphertext* (level, scale, size 2 or 3, extended or not) or *digits*.
  * An *extended* ciphertext is over primes 0..level and P, and stands for P times the value: what key switching gives before it is

@@ -1,5 +1,14 @@
 import { RefusedError } from './errors.ts';
-import { type Instruction, PLAN_FORMAT } from './plan.ts';
+import {
+	type ClientProgram,
+	type Instruction,
+	type KnownOutput,
+	type OutputPacking,
+	PLAN_FORMAT,
+	type TailOp,
+	virtualSlots,
+} from './plan.ts';
+import { tailShape } from './tail.ts';
 
 /**
  * Halves of a program come from files that anyone may have changed: are all fields there, and of the right types? What
@@ -39,21 +48,68 @@ const common = {
 		steps: isList(isRecord({ step: isCount, level: isCount })),
 	}),
 };
-const isNames: Check = (value) => value === undefined || isList(isText)(value);
-const isKnown = isRecord({ name: isText, shape: isList(isCount), values: isList(isNumber) });
-const isClient = isRecord({
-	...common,
-	knownOutputs: (value) => value === undefined || isList(isKnown)(value),
-	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
-	outputs: isList(
-		isRecord({ ...packing, encryptedShape: isList(isCount), tail: isList(isRecord({ op: isText })), classes: isNames }),
-	),
-});
 /** The same, and no other field: instructions are asked for registers by the names of their fields. */
 const isExactly =
 	(fields: Readonly<Record<string, Check>>): Check =>
 	(value) =>
 		isRecord(fields)(value) && Object.keys(value as object).every((name) => Object.hasOwn(fields, name));
+/** One of several operations, with the fields that it has beside its name. */
+const isOperation = (fieldsOf: Readonly<Record<string, Readonly<Record<string, Check>>>>): Check => {
+	const checks = new Map(Object.entries(fieldsOf).map(([op, fields]) => [op, isExactly({ op: isText, ...fields })]));
+	return (value) => isRecord({ op: isText })(value) && (checks.get((value as { op: string }).op)?.(value) ?? false);
+};
+const along = { axis: Number.isSafeInteger };
+const tailFields: Readonly<Record<TailOp['op'], Readonly<Record<string, Check>>>> = {
+	softmax: along,
+	logSoftmax: along,
+	hardmax: along,
+	l1: along,
+	sigmoid: {},
+	votes: { classes: isCount },
+	lookup: { values: isList(isNumber) },
+	select: { values: isList(isCount) },
+	argMax: { ...along, keepDims: isFlag, selectLast: isFlag },
+	reshape: { shape: isList(isCount) },
+};
+/** Does the tail make the output's shape of what is decrypted? */
+const hasFittingTail: Check = (value) => {
+	const { encryptedShape, shape, tail } = value as OutputPacking;
+	return String(tailShape(encryptedShape, tail)) === String(shape);
+};
+const isNames: Check = (value) => value === undefined || isList(isText)(value);
+const isKnownOutput = isRecord({ name: isText, shape: isList(isCount), values: isList(isNumber) });
+/** Its values fill its shape. */
+const isKnown: Check = (value) => {
+	if (!isKnownOutput(value)) return false;
+	const { shape, values } = value as KnownOutput;
+	return shape.reduce((product, d) => product * d, 1) === values.length;
+};
+const isOutput = isRecord({
+	...packing,
+	encryptedShape: isList(isCount),
+	tail: isList(isOperation(tailFields)),
+	classes: isNames,
+});
+const isClient = isRecord({
+	...common,
+	knownOutputs: (value) => value === undefined || isList(isKnown)(value),
+	inputs: isList(isRecord({ ...packing, range: isList(isNumber) })),
+	outputs: isList((value) => isOutput(value) && hasFittingTail(value)),
+});
+/** Do runs of elements stay in the slots of a sample, and outputs in what their parts hold? Else they take any time and memory. */
+const hasFittingRuns: Check = (value) => {
+	const program = value as ClientProgram;
+	const slots = virtualSlots(program);
+	const ports: readonly Pick<OutputPacking, 'parts'>[] = [...program.inputs, ...program.outputs];
+	return (
+		ports.every(({ parts }) =>
+			parts.every((runs) => runs.every(([slot, length]) => isCount(slot) && isCount(length) && slot + length <= slots)),
+		) &&
+		program.outputs.every(
+			({ encryptedShape, parts }) => encryptedShape.reduce((size, d) => size * d, 1) <= parts.length * slots,
+		)
+	);
+};
 /** A part has 2 KB at least: no message could hold more. */
 const isPartCount: Check = (value) => isCount(value) && Number(value) <= 2 ** 20;
 /** The fields of every instruction beside its name. */
@@ -74,18 +130,13 @@ const instructionFields: Readonly<Record<Instruction['op'], Readonly<Record<stri
 	rotate: { to: isCount, a: isCount, digits: isCount, steps: isNumber },
 	modSwitch: { to: isCount, a: isCount, level: isCount },
 };
-const instructionChecks: ReadonlyMap<string, Check> = new Map(
-	Object.entries(instructionFields).map(([op, fields]) => [op, isExactly({ op: isText, ...fields })]),
-);
-const isInstruction: Check = (value) =>
-	isRecord({ op: isText })(value) && (instructionChecks.get((value as { op: string }).op)?.(value) ?? false);
 const isExtended: Check = (value) => value === undefined || value === true;
 const isServer = isRecord({
 	...common,
 	inputs: isList(isRecord({ ...port, parts: isPartCount })),
 	outputs: isList(isRecord({ ...port, parts: isPartCount })),
 	registers: isCount,
-	instructions: isList(isInstruction),
+	instructions: isList(isOperation(instructionFields)),
 	constants: isList(isRecord({ offset: isCount, level: isCount, scale: isNumber, extended: isExtended })),
 	keepConstants: isFlag,
 	memory: isRecord({
@@ -104,7 +155,8 @@ const complaint = (value: unknown, check: Check): string | undefined => {
 };
 
 /** Why this is no client's or no server's half of a program, as the rest of a sentence about it; undefined when it is one. */
-export const clientComplaint = (value: unknown): string | undefined => complaint(value, isClient);
+export const clientComplaint = (value: unknown): string | undefined =>
+	complaint(value, (half) => isClient(half) && hasFittingRuns(half));
 export const serverComplaint = (value: unknown): string | undefined => complaint(value, isServer);
 
 /** Throws RefusedError 'program' where there is a complaint. */

@@ -93,6 +93,7 @@ test('the compiler imports from the runtime only what plans are and mean, the fo
 		'plan',
 		'noise',
 		'sizes',
+		'tail',
 		'values',
 		'registers',
 		'expand',

@@ -3,6 +3,9 @@ import type { Samples } from '../../compiler/index.ts';
 import { randomNumbers } from '../../test/support/onnx.ts';
 
 const SAMPLES = 64;
+/** Of large inputs there are fewer, so many numbers in all, but 8 at least: every degree that is tried is evaluated on all of them. */
+const MOST_NUMBERS = 2 ** 20;
+const LEAST_SAMPLES = 8;
 /** Where all values of an input are equal, those of its samples lie between this part of it and all of it. */
 const LEAST_PART = 0.9;
 
@@ -13,11 +16,16 @@ const LEAST_PART = 0.9;
  * gives for them is as large as in the case, or larger where the order matters.
  */
 export const calibrationOf = (inputs: ReadonlyMap<string, Float64Array>): Samples =>
-	new Map([...inputs].map(([name, values], i) => [name, samplesOf(values, 1 + i * SAMPLES)]));
+	new Map([...inputs].map(([name, values], i) => [name, samplesOf(values, countOf(inputs), 1 + i * SAMPLES)]));
 
-const samplesOf = (values: Float64Array, seed: number): readonly Float64Array[] => {
+const countOf = (inputs: ReadonlyMap<string, Float64Array>): number => {
+	const largest = Math.max(1, ...[...inputs.values()].map(({ length }) => length));
+	return Math.max(LEAST_SAMPLES, Math.min(SAMPLES, Math.floor(MOST_NUMBERS / largest)));
+};
+
+const samplesOf = (values: Float64Array, count: number, seed: number): readonly Float64Array[] => {
 	const sorted = values.toSorted();
-	return Array.from({ length: SAMPLES }, (_, k) => {
+	return Array.from({ length: count }, (_, k) => {
 		if (k === 0) return values;
 		return k % 2 === 1 ? shuffled(values, seed + k) : drawn(sorted, seed + k);
 	});

@@ -3,7 +3,7 @@ import { RefusedError } from '../../runtime/errors.ts';
 import type { Sample } from '../../runtime/inputs.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import { readArrays } from '../arrays.ts';
-import { type Comparison, compare, decisionOf, readLabels } from '../decisions.ts';
+import { type Comparison, compare, decisionOf, labelWarnings, readLabels } from '../decisions.ts';
 import { GIVEN_INPUT, readSamples } from '../model.ts';
 import {
 	addCompileOptions,
@@ -97,7 +97,9 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 		output.warn(`Warning: ${doubtful.length} samples are doubtful; the first: ${doubtful[0]?.warnings.join('; ')}.`);
 	const reference = await referenceOf(target, samples, decider.name, given, output);
 	const found = results.map(({ outputs }) => outputs.get(decider.name)?.data ?? new Float64Array());
-	const comparison = compare(decisionOf(decider), labels.slice(0, samples.length), found, reference?.values);
+	const expected = labels.slice(0, samples.length);
+	const comparison = compare(decisionOf(decider), expected, found, reference?.values);
+	const warnings = [...warningsOf(report), ...labelWarnings(decider, expected)];
 	const timings = { compileMs, ...session.timings() };
 	output.result(
 		{
@@ -108,7 +110,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 			backend: session.backend,
 			threads: session.threads,
 			...reportJson(report),
-			warnings: warningsOf(report),
+			warnings,
 			keys: session.keys,
 			timings,
 			...session.traffic(),
@@ -118,9 +120,7 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 				table(comparisonRows(comparison)),
 				table(summaryRows(report)),
 				table(timingRows(timings, samples.length)),
-				...warningsOf(report)
-					.filter((warning) => !report.warnings.includes(warning))
-					.map((warning) => `Warning: ${warning}`),
+				...warnings.filter((warning) => !report.warnings.includes(warning)).map((warning) => `Warning: ${warning}`),
 			].join('\n\n'),
 	);
 };

@@ -8,7 +8,7 @@ const listOps = (given: OutputOptions): void => {
 	makeOutput(given).result({ ops }, () =>
 		table(
 			ops.map(({ domain, op, since, until, how, cost, note }) => [domain, op, `${since}-${until}`, how, cost, note]),
-			['domain', 'operator', 'opsets', 'how', 'cost', ''],
+			['domain', 'operator', 'opsets', 'how', 'cost', 'remarks'],
 		),
 	);
 };

@@ -6,9 +6,15 @@ import { type Split, throughHeads } from '../tensor/passes/split.ts';
 
 /**
  * How far a model is from the one that it was made of by replacing operators, as a warning. Both are exact here, so this
- * is what the replacement does, before any polynomial.
+ * is what the replacement does, before any polynomial. The first may be refused, and undefined.
  */
-export const replacementWarning = (original: Split, replaced: Split, calibration: Samples | undefined): string => {
+export const replacementWarning = (
+	original: Split | undefined,
+	replaced: Split,
+	calibration: Samples | undefined,
+): string => {
+	if (original === undefined)
+		return 'how far the outputs are from those of the model as it was is not known: that cannot be compiled';
 	if (calibration === undefined)
 		return 'how far the outputs are from those of the model as it was is not known without calibration data';
 	const before = outputsOf(original, calibration);

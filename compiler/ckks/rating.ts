@@ -29,7 +29,11 @@ export const rated = (circuit: CkksCircuit, sample: PackedInputs, reading: Readi
 	const parts = partsOf(circuit, reading);
 	const errors = circuit.outputs.map(() => 0);
 	const places = circuit.outputs.map((_, output): Place => ({ output, part: 0, slot: 0, variance: 0 }));
-	const worst = (id: Id, _: Float64Array, variance: Float64Array): void => {
+	const worst = (id: Id, _: Float64Array, variances: Float64Array): void => {
+		// No number compares with NaN: it would hide among others.
+		const variance = variances.some(Number.isNaN)
+			? variances.map((v) => (Number.isNaN(v) ? Number.POSITIVE_INFINITY : v))
+			: variances;
 		for (const { output, part, slots } of parts.get(id) ?? []) {
 			const slot = slots.reduce((a, t) => ((variance[t] as number) > (variance[a] as number) ? t : a), slots[0] ?? 0);
 			const error = deviations(slots.length * reading.batch) * Math.sqrt(variance[slot] as number);

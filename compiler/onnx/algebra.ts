@@ -1,5 +1,5 @@
 import { functionOf } from '../tensor/activations.ts';
-import { type Activation, nodeAt, type Shape, sizeOf } from '../tensor/graph.ts';
+import { type Activation, type Id, type Node, nodeAt, type Shape, sizeOf } from '../tensor/graph.ts';
 import { checkSize } from '../tensor/maps/rows.ts';
 import { broadcastShape, broadcastSource, range, selectionMatrix, takeData } from '../tensor/maps/selection.ts';
 import { separable, total, totals } from '../tensor/maps/separable.ts';
@@ -138,24 +138,30 @@ export const activated = (site: Site, x: Value, fn: Activation, parameters?: rea
 export const inverse = (site: Site, x: Value): Value =>
 	(x.kind === 'encrypted' ? inverseOfRoot(site, x) : undefined) ?? activated(site, x, 'reciprocal');
 
+/** How many maps after each other are looked through for the power below them. */
+const MOST_MAPS = 16;
+
 /** 1 / x where x is a power, or one moved, repeated or multiplied by constants: 1 / (w v ^ p) = v ^ (-p) / w; a root is one. */
-const inverseOfRoot = (site: Site, x: Encrypted): Value | undefined => {
+const inverseOfRoot = (site: Site, x: Encrypted, maps = MOST_MAPS): Value | undefined => {
 	const node = nodeAt(site.builder.nodes, x.id);
 	if (node.kind === 'activation') {
 		const exponent = node.fn === 'sqrt' ? 0.5 : node.fn === 'power' ? node.parameters?.[0] : undefined;
 		return exponent === undefined ? undefined : activated(site, { ...x, id: node.x }, 'power', [-exponent]);
 	}
 	const term = node.kind === 'affine' && node.bias.every((b) => b === 0) ? node.terms[0] : undefined;
-	if (term === undefined || node.kind !== 'affine' || node.terms.length > 1) return undefined;
+	if (maps === 0 || term === undefined || node.kind !== 'affine' || node.terms.length > 1) return undefined;
 	const { matrix } = term;
 	if (matrix.values.length !== matrix.rows || matrix.rowStart.some((start, i) => start !== i)) return undefined;
-	const inner = inverseOfRoot(site, { ...x, id: term.x, shape: nodeAt(site.builder.nodes, term.x).shape });
+	const inner = inverseOfRoot(site, { ...x, id: term.x, shape: nodeAt(site.builder.nodes, term.x).shape }, maps - 1);
 	const inverted = { ...matrix, values: matrix.values.map((w) => 1 / w) };
 	return inner && affineOf(site, [{ value: inner, matrix: inverted }], new Float64Array(matrix.rows), x.shape);
 };
 
 /** y = a / b with broadcasting, where b is encrypted: a product with a fitted reciprocal. */
 export const quotient = (site: Site, a: Value, b: Encrypted): Value => product(site, a, inverse(site, b));
+
+/** A little less than the largest float32: bounds beyond are none. */
+export const MOST_FLOAT = 3.4e38;
 
 /** y = max(a, b) = b + max(a - b, 0) with broadcasting: one fitted polynomial. */
 export const larger = (site: Site, a: Value, b: Value): Value => {
@@ -185,15 +191,29 @@ export const alongAxis = (values: Constant, axis: number, rank: number): Value =
 /** Functions that are above 0 everywhere. */
 const POSITIVE: ReadonlySet<string> = new Set<Activation>(['sigmoid', 'exp', 'softplus', 'cosh']);
 
+/** How many nodes are looked at before a value counts as one that may be 0. */
+const MOST_SUMMANDS = 64;
+
 /** Is every element above 0 whatever the inputs are: a sum of what is above 0, with weights above 0? */
 export const isPositive = (site: Site, { id }: Pick<Encrypted, 'id'>): boolean => {
-	const node = nodeAt(site.builder.nodes, id);
-	if (node.kind === 'activation') return POSITIVE.has(node.fn);
-	if (node.kind === 'tail') return node.fn === 'softmax';
-	if (node.kind !== 'affine' || node.bias.some((value) => value < 0)) return false;
+	const found = new Set([id]);
+	// What is added to a set while it is gone through is gone through as well.
+	for (const at of found) {
+		const summands = positiveIf(nodeAt(site.builder.nodes, at));
+		if (summands === undefined || found.size > MOST_SUMMANDS) return false;
+		for (const summand of summands) found.add(summand);
+	}
+	return true;
+};
+
+/** The operands that make every element of the node positive if theirs are; undefined where it may be 0 or less all the same. */
+const positiveIf = (node: Node): readonly Id[] | undefined => {
+	if (node.kind === 'activation') return POSITIVE.has(node.fn) ? [] : undefined;
+	if (node.kind === 'tail') return node.fn === 'softmax' ? [] : undefined;
+	if (node.kind !== 'affine' || node.bias.some((value) => value < 0)) return undefined;
 	const filled = (row: number): boolean =>
 		(node.bias[row] as number) > 0 ||
 		node.terms.some(({ matrix: { rowStart } }) => (rowStart[row + 1] as number) > (rowStart[row] as number));
-	const sums = node.terms.every(({ x, matrix }) => matrix.values.every((v) => v > 0) && isPositive(site, { id: x }));
-	return sums && node.bias.every((_, row) => filled(row));
+	const isSum = node.terms.every(({ matrix }) => matrix.values.every((value) => value > 0));
+	return isSum && node.bias.every((_, row) => filled(row)) ? node.terms.map(({ x }) => x) : undefined;
 };

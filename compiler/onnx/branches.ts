@@ -19,9 +19,10 @@ export const branchOf = (graph: GraphProto): Branch => {
 		...[...(graph.initializer ?? []), ...(graph.input ?? [])].map(({ name }) => name ?? ''),
 		...nodes.flatMap(({ outputs }) => outputs),
 	].filter((name) => name !== '');
-	const own = new Set(names);
-	const twice = own.size === names.length ? undefined : names.find((name, i) => names.indexOf(name) < i);
-	return { nodes, outputs: (graph.output ?? []).map(({ name }) => name ?? ''), own, twice };
+	const definitions = Map.groupBy(names, (name) => name);
+	const [twice] = [...definitions].find(([, { length }]) => length > 1) ?? [];
+	const outputs = (graph.output ?? []).map(({ name }) => name ?? '');
+	return { nodes, outputs, own: new Set(definitions.keys()), twice };
 };
 
 /** The graphs inside a node. */

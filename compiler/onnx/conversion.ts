@@ -45,6 +45,13 @@ const wrapped = (x: number, { low, bits }: Integers): number => {
 };
 
 /**
+ * The constant as a runtime has it. Here constants are computed in double precision, there in float32; what jumps (a floor, a
+ * comparison, a cast) tells 6.9999999 from 7.
+ */
+export const asStored = (x: Constant): Constant =>
+	x.type !== 'float' || x.dataType === DataType.DOUBLE ? x : { ...x, data: x.data.map(Math.fround) };
+
+/**
  * The constant in another ONNX type, rounded to what that holds: floats to the nearest, from floats to integers toward
  * zero, integers without the bits that do not fit.
  * Errors: 'unsupported' for types that are not computed with, and for floats beyond the integers of the type.
@@ -53,7 +60,8 @@ export const converted = (x: Constant, dataType: number): Constant => {
 	const type = elementTypeOf(dataType);
 	if (type === undefined) return unsupported(`Cast to ${typeName(dataType)}.`, 'Cast to a type of 8 bits or more.');
 	const isShorter = (INTEGERS.get(dataType)?.bits ?? 64) < 64;
-	const { data } = isShorter ? exact(x) : x;
+	const stored = asStored(x);
+	const { data } = isShorter ? exact(stored) : stored;
 	return { ...x, type, dataType, data: data.map(conversionTo(dataType, x.type === 'float')) };
 };
 

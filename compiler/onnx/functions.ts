@@ -3,9 +3,11 @@ import type { OpNode } from './call.ts';
 import { domainOf, OPSETS, opsetsOf } from './decode.ts';
 import type { AttributeProto, FunctionProto, Model, NodeProto } from './proto.ts';
 
-/** Caps of the expansion: calls within calls, and nodes in all. */
+/** Caps of the expansion: calls within calls, and nodes of all bodies together, those that become calls again counted too. */
 const MAX_CALLS = 32;
 const MAX_NODES = 2 ** 18;
+/** So many characters of names count as a node; a name has 16 at least. */
+const TEXT = 256;
 
 /** A node as it is stored: with the overload that it calls, if it calls a function. */
 type Call = OpNode & { readonly overload: string };
@@ -44,7 +46,9 @@ export const inlinedNodes = (model: Model): readonly OpNode[] => {
 	const opsets = opsetsOf(model);
 	const result: OpNode[] = [];
 	const pending = nodes.toReversed().map((node) => ({ node, calls: 0 }));
+	const weights = new Map((model.functions ?? []).map((body) => [body, weightOf(body)]));
 	let expansions = 0;
+	let weight = 0;
 	for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
 		const { node, calls } = next;
 		const bodies = functions.get(keyOf(node.domain, node.op, node.overload));
@@ -54,14 +58,26 @@ export const inlinedNodes = (model: Model): readonly OpNode[] => {
 			continue;
 		}
 		if (bodies.length > 1) refuseCall(node, 'file', 'the model has several functions of this name and overload.');
+		weight += (weights.get(body) ?? 0) * (1 + labelOf(node).length / TEXT);
+		if (weight > MAX_NODES) refuseCall(node, 'file', `functions expand to more than ${MAX_NODES} nodes.`);
 		checkCall(node, body);
 		if (calls >= MAX_CALLS) refuseCall(node, 'file', `functions call each other more than ${MAX_CALLS} deep.`);
 		const expanded = bodyOf(node, body, opsets, `${labelOf(node)}#${expansions++}`);
-		if (result.length + pending.length + expanded.length > MAX_NODES)
-			refuseCall(node, 'file', `functions expand to more than ${MAX_NODES} nodes.`);
 		for (const inner of expanded.toReversed()) pending.push({ node: inner, calls: calls + 1 });
 	}
 	return result;
+};
+
+/** What one expansion of the body takes, in nodes: the call, its own nodes and the names in it. */
+const weightOf = (body: FunctionProto): number => {
+	const nodes = body.node ?? [];
+	const attributes = [...(body.attributeProto ?? []), ...nodes.flatMap(({ attribute }) => attribute ?? [])];
+	const names = [
+		...[...(body.input ?? []), ...(body.output ?? []), ...(body.attribute ?? [])],
+		...nodes.flatMap(({ name, input, output }) => [name, ...(input ?? []), ...(output ?? [])]),
+		...[...attributes, ...(body.opsetImport ?? [])].map((entry) => ('name' in entry ? entry.name : '')),
+	];
+	return names.reduce((sum, name) => sum + Math.max(16, name?.length ?? 0) / TEXT, 1 + nodes.length);
 };
 
 const refuseCall = (node: OpNode, code: 'file' | 'unsupported', why: string): never =>
@@ -83,8 +99,8 @@ const checkCall = (node: OpNode, body: FunctionProto): void => {
 		refuseCall(node, 'file', 'the call takes more outputs from it than it has.');
 	if (body.node?.some(({ attribute }) => attribute?.some(({ g, graphs }) => g || graphs?.length)))
 		refuseCall(node, 'unsupported', 'it has graphs inside its nodes (If, Loop, Scan).');
-	const declared = [...(body.attribute ?? []), ...(body.attributeProto ?? []).map(({ name }) => name ?? '')];
-	const unknown = node.attributes.find(({ name }) => !declared.includes(name ?? ''));
+	const declared = new Set([...(body.attribute ?? []), ...(body.attributeProto ?? []).map(({ name }) => name ?? '')]);
+	const unknown = node.attributes.find(({ name }) => !declared.has(name ?? ''));
 	if (unknown !== undefined) refuseCall(node, 'file', `it has no attribute '${unknown.name}'.`);
 };
 

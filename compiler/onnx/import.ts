@@ -27,9 +27,9 @@ export type ImportedModel = {
 	readonly name: string;
 	/** The encrypted inputs that the outputs depend on, in the model's order. */
 	readonly inputs: readonly ImportedInput[];
-	/** What whoever compiles should know of how the model was read. */
 	/** Outputs that nothing encrypted goes into. */
 	readonly knownOutputs: readonly KnownOutput[];
+	/** What whoever compiles should know of how the model was read. */
 	readonly warnings: readonly string[];
 	/** What the ONNX node of an origin in the graph is. */
 	readonly operators: ReadonlyMap<string, string>;
@@ -68,8 +68,7 @@ export const importModel = (
 	const outputs = wanted.flatMap((name) => importer.output(name) ?? []);
 	if (outputs.length + importer.issues.length === 0) importer.issues.push(...importer.knownOutputs.map(constantOutput));
 	if (importer.issues.length > 0) throw new CompileError(withRest(importer.issues, wanted, outputs));
-	const operators = new Map(nodes.map((node) => [labelOf(node), node.op]));
-	const { inputs, warnings, knownOutputs } = importer;
+	const { inputs, warnings, knownOutputs, operators } = importer;
 	return { graph: importer.builder.build(outputs), name: named.name, inputs, knownOutputs, warnings, operators };
 };
 
@@ -120,6 +119,7 @@ class Importer {
 	readonly warnings: string[] = [];
 	readonly knownOutputs: KnownOutput[] = [];
 	readonly inputs: ImportedInput[] = [];
+	readonly operators = new Map<string, string>();
 	readonly #values = new Map<string, Value | undefined>();
 	readonly #opsets: ReadonlyMap<string, number>;
 	readonly #constants: Constants;
@@ -153,6 +153,7 @@ class Importer {
 
 	addNode(node: OpNode): void {
 		for (const name of node.outputs) this.#values.set(name, undefined);
+		this.operators.set(labelOf(node), node.op);
 		if (this.#budget.isExceeded) return;
 		const opset = node.opset ?? this.#opsets.get(node.domain === RECOGNISED ? '' : node.domain);
 		const values = this.#attempt(

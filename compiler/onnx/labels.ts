@@ -7,10 +7,10 @@ import { type Encrypted, type Site, unsupported, type Value } from './value.ts';
  * only what moves labels, or exchanges them one by one, has a meaning here. Strings are labels as well.
  */
 
-/** Operators that move labels or look them up. */
+/** Operators that move labels or look them up, and If, whose nodes are asked one by one. */
 const ON_LABELS: ReadonlySet<string> = new Set([
-	...['ArrayFeatureExtractor', 'Cast', 'Flatten', 'Identity', 'LabelEncoder', 'Reshape', 'Slice'],
-	...['Squeeze', 'Transpose', 'Unsqueeze'],
+	...['ArrayFeatureExtractor', 'Cast', 'Flatten', 'Identity', 'If', 'LabelEncoder', 'Reshape'],
+	...['Slice', 'Squeeze', 'Transpose', 'Unsqueeze'],
 ]);
 
 /** Errors: 'unsupported' when the node computes with labels. */

@@ -28,7 +28,7 @@ const [LOW, LOWEST] = [1, 2];
 
 /** Operators that hand the note on: they keep elements where they are, or see to it. */
 const CARRIERS: readonly string[] = [
-	...['Add', 'Where', 'Softmax'],
+	...['Add', 'Where', 'Softmax', 'If'],
 	...['Identity', 'Dropout', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'],
 ];
 

@@ -17,8 +17,8 @@ export type Agreement = {
 };
 
 /**
- * The decisions an output stands for, as integers; none when it is a value. Before softmax, logSoftmax or argMax: the
- * largest along its axis. Before a sigmoid, one element: its sign. Without a tail, scores: the largest of them.
+ * The decisions an output stands for, as integers; none when it is a value. Before what compares along an axis (softmax,
+ * argMax, shares and the like): the largest there. Before a sigmoid, one element: its sign. Without a tail, scores: the largest of them.
  */
 export const decisionsOf = ({ nodes }: Graph, output: Output, tail: Tail, values: Float64Array): number[] => {
 	let { shape } = output;

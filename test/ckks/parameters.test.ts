@@ -7,6 +7,7 @@ import { evaluateAll as evaluateCkks } from '../../compiler/ckks/evaluate.ts';
 import { lower } from '../../compiler/ckks/lower.ts';
 import { ParameterSolver, type Solution } from '../../compiler/ckks/parameters.ts';
 import { isPrime } from '../../compiler/ckks/primes.ts';
+import { rated } from '../../compiler/ckks/rating.ts';
 import { modulusLimit } from '../../compiler/ckks/security.ts';
 import { verify } from '../../compiler/ckks/verify.ts';
 import { largest } from '../../compiler/numeric/vectors.ts';
@@ -160,6 +161,26 @@ test('noise that overflows in a slot, and is no number where that slot is masked
 		magnitudes: { sound: () => new Float64Array(circuit.ops.length) },
 	}).solve();
 	assert.is(solution, undefined);
+});
+
+test('an error that is no number is the worst of an output, whatever is rated after it', () => {
+	const builder = new SlotBuilder(slots);
+	const fourth = (name: string): number => {
+		const x = builder.input(name, 0);
+		const square = builder.multiply(x, x);
+		return builder.multiply(square, square);
+	};
+	const masked = builder.multiplyPlain(fourth('x'), new Float64Array(slots).fill(1, 0, 1));
+	const slotCircuit = builder.build([{ name: 'y', parts: [masked, fourth('z')] }]);
+	const circuit = solve(slotCircuit, 16384, 10)?.circuit;
+	if (circuit === undefined) return assert.unreachable('no parameters');
+	const all = Int32Array.from({ length: slots }, (_, t) => t);
+	const reading = { read: new Map([['y', [all, all]]]), outputMagnitudes: new Map([['y', 1]]), batch: 1 };
+	const ofX = (x: number) => new Map([['x', [new Float64Array(slots).fill(x, 1)]], ['z', [new Float64Array(slots).fill(1)]]]); // biome-ignore format: one thought
+	const { bits, outputs } = rated(circuit, ofX(1e60), reading);
+	assert.is(bits, Number.NEGATIVE_INFINITY);
+	assert.not(Number.isFinite(outputs[0]?.error));
+	assert.ok(rated(circuit, ofX(1), reading).bits > 5);
 });
 
 test.run();

@@ -136,7 +136,7 @@ test('files are assigned to tensors by name, or to the only one', () => {
 		assert.equal(assignArrays([z], ['x', 'y'], 'input').get('y')?.shape, [1, 3]);
 		assert.equal(assignArrays([`y=${z}`, `x=${a}`], ['x', 'y'], 'input').get('y')?.shape, [1, 3]);
 		refused(() => assignArrays([a], ['x', 'y'], 'input'), /does not say which/);
-		refused(() => assignArrays([`x=${a}`], ['x', 'y'], 'input'), /"y"/);
+		refused(() => assignArrays([`x=${a}`], ['x', 'y'], 'input'), /a\.npy gives no value of the input "y"/);
 		refused(() => assignArrays([`w=${a}`], ['x'], 'input'), /no input "w"/);
 		refused(() => assignArrays([`x=${a}`, `x=${a}`], ['x'], 'input'), /twice/);
 	});

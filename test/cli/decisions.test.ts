@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { compare, decisionOf, maxAbsDifference, readLabels } from '../../cli/decisions.ts';
+import { compare, decisionOf, labelWarnings, maxAbsDifference, readLabels } from '../../cli/decisions.ts';
 import { RefusedError } from '../../runtime/errors.ts';
 
 const vector = (...values: number[]): Float64Array => Float64Array.from(values);
@@ -21,6 +21,16 @@ test('one value decides at one half after a sigmoid and at zero without', () => 
 test('an ArgMax at the end has decided already', () => {
 	const tail = [{ op: 'argMax', axis: 1, keepDims: false, selectLast: false }] as const;
 	assert.is(decisionOf({ shape: [1], tail })(vector(7)), 7);
+});
+
+test('labels that an output never decides for are told', () => {
+	const name = 'y';
+	assert.equal(labelWarnings({ name, shape: [1, 3], tail: [] }, [0, 1, 2]), []);
+	assert.match(labelWarnings({ name, shape: [1, 3], tail: [] }, [0, 3, -1])[0] ?? '', /2 of 3 labels .* 0 to 2 .*'y'/);
+	assert.equal(labelWarnings({ name, shape: [1, 1], tail: [] }, [0, 1]), []);
+	assert.match(labelWarnings({ name, shape: [1, 1], tail: [] }, [151])[0] ?? '', /0 to 1/);
+	const tail = [{ op: 'argMax', axis: 1, keepDims: false, selectLast: false }] as const;
+	assert.equal(labelWarnings({ name, shape: [1], tail }, [7]), []);
 });
 
 test('a comparison counts what is right, what flipped and the largest error', () => {

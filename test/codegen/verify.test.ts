@@ -44,6 +44,11 @@ const broken: readonly (readonly [string, Program, RegExp])[] = [
 	],
 	['a constant that does not exist', server({ constants: sample.server.constants.slice(0, 1) }), /no constant/],
 	['constants that end too early', { ...sample, constants: sample.constants.subarray(1) }, /outside/],
+	[
+		'a tail that does not give the shape of its output',
+		{ ...sample, client: { ...sample.client, outputs: sample.client.outputs.map((y) => ({ ...y, shape: [1, 1] })) } },
+		/another shape/,
+	],
 	['halves of different programs', server({ fingerprint: '0'.repeat(64) }), /differ/],
 	['halves of different parameters', server({ parameters: { ...sample.server.parameters, security: 192 } }), /differ/],
 ];

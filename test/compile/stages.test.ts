@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { clientTypes } from '../../compiler/codegen/modules.ts';
 import { compile } from '../../compiler/index.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import { node } from '../support/onnx.ts';
@@ -181,7 +182,12 @@ test('parts of an input that nothing reads are sent all the same', async () => {
 
 test('an output that nothing encrypted goes into is known to the client', async () => {
 	const nodes = [node('Dropout', ['x'], ['y', 'mask']), node('Shape', ['x'], ['shape'])];
-	const { program, clear } = compile(model(nodes, { x: [1, 4] }, ['y', 'mask', 'shape'], {}));
+	const { program, clear, report } = compile(model(nodes, { x: [1, 4] }, ['y', 'mask', 'shape'], {}));
+	assert.equal(
+		report.model.outputs.map(({ name }) => name),
+		['y', 'mask', 'shape'],
+	);
+	assert.match(clientTypes(program.client), 'OutputName = "y" | "mask" | "shape"');
 	assert.equal(program.client.knownOutputs, [
 		{ name: 'mask', shape: [1, 4], values: [1, 1, 1, 1] },
 		{ name: 'shape', shape: [2], values: [1, 4] },

@@ -94,6 +94,11 @@ test('branches lie in branches, and one after the other may use the same names',
 	);
 });
 
+test('what a node of a branch is can be looked up, as the report does', () => {
+	const { graph, operators } = importModel(modelWith(choice('batch', 'y', shifted, doubled)));
+	assert.equal([...new Set(graph.nodes.map(({ origin }) => operators.get(origin)))], [undefined, 'Mul', 'Add']);
+});
+
 test('names of a branch hide those around it, and only there', () => {
 	const hiding = branch('c', [node('Neg', ['x'], ['c'])]);
 	const values = feed([1, 2]);
@@ -110,6 +115,23 @@ test('only the branch that is taken must be supported; an error in it names both
 		issues.map(({ node: name, op }) => [name, op]),
 		[['if_y/odd', 'Det']],
 	);
+});
+
+test('a branch that masks scores hands its mask on', async () => {
+	const masking = (low: number) => branch('m', [node('Add', ['x', 'mask'], ['m'])], tensor('mask', [0, low]));
+	for (const low of [Number.NEGATIVE_INFINITY, -1e4]) {
+		const chosen = choice('batch', 's', masking(low), doubled);
+		await agreesWithReference(modelWith(chosen, node('Softmax', ['s'], ['y'])), feed([1, 2]));
+		assert.ok(
+			importModel(modelWith(chosen, node('Softmax', ['s'], ['y']))).graph.nodes.every(({ kind }) => kind !== 'tail'),
+		);
+	}
+	const [issue] = issuesOf(() =>
+		importModel(
+			modelWith(choice('batch', 's', masking(Number.NEGATIVE_INFINITY), doubled), node('Relu', ['s'], ['y'])),
+		),
+	);
+	assert.is(issue?.code, 'range');
 });
 
 test('a condition that is encrypted, and branches that cannot be, are refused', () => {

@@ -173,4 +173,14 @@ test('a sparse initializer is refused when something reads it', () => {
 	assert.match(issuesOf(() => importModel(bytes))[0]?.message ?? '', /sparse initializer/);
 });
 
+test('ConstantOfShape with another attribute than value is refused', () => {
+	const shape: TensorSpec = { shape: [1], data: [2], type: 'INT64' };
+	for (const attributes of [{ values: vector }, { value: vector, dtype: 1 }]) {
+		const nodes = [node('ConstantOfShape', ['shape'], ['k'], { attributes }), node('Add', ['x', 'k'], ['y'])];
+		const [issue] = issuesOfModel(modelOf(nodes, { initializers: new Map([['shape', shape]]) }));
+		assert.is(issue?.code, 'file');
+		assert.match(issue?.message ?? '', /besides value/);
+	}
+});
+
 test.run();

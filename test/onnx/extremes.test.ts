@@ -188,6 +188,13 @@ test('MaxPool is replaced by the mean of the same elements where that is asked f
 	assert.ok(Math.abs((evaluate(whole, inputs).get('y')?.[0] ?? Number.NaN) - mean) < 1e-12);
 });
 
+test('a model that is refused with its maxima compiles without them', () => {
+	const large = buildModel(only('GlobalMaxPool', [1, 1, 256, 256]));
+	assert.throws(() => compile(large), /Comparing more than/);
+	const { report } = compile(large, { maxpool: 'average' });
+	assert.match(report.warnings[1] ?? '', /not known: that cannot be compiled/);
+});
+
 test('maxima of constants stay exact whatever MaxPool is replaced by', () => {
 	const nodes = [node('MaxPool', ['k'], ['m'], { attributes: { kernel_shape: [2] } }), node('Add', ['x', 'm'], ['y'])];
 	const initializers = new Map([['k', { shape: [1, 1, 3], data: [1, 5, -2] }]]);

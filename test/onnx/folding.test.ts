@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataType } from '../../compiler/onnx/proto.ts';
 import {
+	agreesWithReference,
 	buildModel,
 	feed,
 	issuesOfModel,
@@ -15,6 +16,7 @@ import {
 
 const int64 = (...data: number[]): TensorSpec => ({ shape: [data.length], data, type: 'INT64' });
 const int = (value: number): TensorSpec => ({ shape: [], data: [value], type: 'INT64' });
+const scalar = (value: number): TensorSpec => ({ shape: [], data: [value] });
 const zeros = new Map([['x', { shape: [1, 2], data: new Float64Array(2) }]]);
 const CONSTANTS = new Map<string, TensorSpec>([
 	['c', { shape: [2], data: [1, 2] }],
@@ -59,6 +61,46 @@ test('operators on constants refuse encrypted operands by name, with a remedy', 
 		assert.ok((issue?.hint ?? '').length > 20, op);
 		assert.is(others.length, 0, op);
 	}
+});
+
+/** x + the float of what `jump` makes of 42 / 0.56, which float32 rounds to 75 and double precision does not. */
+const jumping = (jump: NodeSpec): ModelSpec => ({
+	...added('Identity', ['j']),
+	nodes: [node('Div', ['dividend', 'divisor'], ['q']), jump, ...added('Identity', ['j']).nodes],
+	initializers: new Map([
+		['dividend', scalar(42)],
+		['divisor', scalar(0.56)],
+		['c', scalar(75)],
+		['one', scalar(1)],
+	]),
+});
+
+for (const jump of [
+	node('Floor', ['q'], ['j']),
+	node('Cast', ['q'], ['j'], { attributes: { to: DataType.INT64 } }),
+	node('Equal', ['q', 'c'], ['j']),
+	node('Less', ['q', 'c'], ['j']),
+	node('Mod', ['q', 'one'], ['j'], { attributes: { fmod: 1 } }),
+])
+	test(`${jump.op} of what was computed sees the float32 that onnxruntime sees`, () =>
+		agreesWithReference(buildModel(jumping(jump)), feed([1, 2])));
+
+test('Range up to 42 / 0.7, a little above 60 in double precision, has as many elements as onnxruntime gives it', () => {
+	const spec = jumping(node('Size', ['r'], ['j']));
+	const [quotient, ...rest] = spec.nodes;
+	const nodes = [quotient as NodeSpec, node('Range', ['dividend', 'q', 'one'], ['r']), ...rest];
+	const initializers = new Map([...(spec.initializers ?? []), ['divisor', scalar(0.7)] as const]);
+	return agreesWithReference(buildModel({ ...spec, nodes, initializers }), feed([1, 2]));
+});
+
+test('a constant of double precision is compared as it is', () => {
+	const doubles = { dims: [], dataType: DataType.DOUBLE };
+	const nodes = [node('Less', ['a', 'b'], ['j']), ...jumping(node('Floor', ['q'], ['j'])).nodes.slice(2)];
+	const initializers = new Map([
+		['a', { ...doubles, doubleData: [1] }],
+		['b', { ...doubles, doubleData: [1 + 1e-12] }],
+	]);
+	assert.equal(resultOf(modelOf(nodes, { initializers })), [1, 1]);
 });
 
 test('integers that no double holds are refused where they would have to be told apart', () => {

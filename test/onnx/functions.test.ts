@@ -148,6 +148,36 @@ test('recursion and exponential expansion are refused', () => {
 	assert.match(growth?.message ?? '', /more than 262144 nodes/);
 });
 
+test('functions that only call each other, and long names, are counted as well', () => {
+	const calling = Array.from({ length: 20 }, (_, i) => ({
+		name: `F${i}`,
+		input: ['a'],
+		output: ['a'],
+		node: Array.from({ length: 20 }, (_, k) => call(`F${i + 1}`, ['a'], [`m${k}`])),
+	}));
+	const empty: FunctionProto = { name: 'F20', input: ['a'], output: ['a'], node: [] };
+	const long = 'a'.repeat(2 ** 20);
+	const named: FunctionProto = {
+		name: 'Named',
+		input: ['a'],
+		output: [long],
+		node: [{ opType: 'Neg', input: ['a'], output: [long] }],
+	};
+	const chain = Array.from({ length: 100 }, (_, i) => call('Named', [i === 0 ? 'x' : `t${i}`], [`t${i + 1}`]));
+	for (const bytes of [
+		modelWith([call('F0', ['x'], ['y'])], [...calling, empty]),
+		modelWith([...chain, call('Named', ['t100'], ['y'])], [named]),
+		modelWith(
+			Array.from({ length: 70 }, (_, i) => ({
+				...call('F20', ['x'], [i === 0 ? 'y' : `t${i}`]),
+				name: `${long}${i}`,
+			})),
+			[empty],
+		),
+	])
+		assert.match(issuesOf(() => importModel(bytes))[0]?.message ?? '', /more than 262144 nodes/);
+});
+
 /** scaledSum with a default of its attribute. */
 const defaulted: FunctionProto = {
 	...scaledSum,
@@ -170,6 +200,26 @@ test('a default goes through functions that hand their attribute on', async () =
 		node: [{ ...call('ScaledSum', ['a', 'a'], ['m']), attribute: [handOn] }, call('ScaledSum', ['m', 'a'], ['r'])],
 	};
 	await agreesWithReference(modelWith([call('Outer', ['x'], ['y'])], [outer, defaulted]), feed([1, 2]));
+});
+
+test('what a function and the model compute under two operator sets is not taken for one operator', () => {
+	// Up to opset 12 an axis of 0 stands for all axes together.
+	const shares: FunctionProto = {
+		name: 'SharesOf',
+		input: ['a'],
+		output: ['r'],
+		opsetImport: [{ domain: '', version: 12 }],
+		node: [
+			{ opType: 'Softmax', input: ['a'], output: ['r'], attribute: [{ name: 'axis', type: AttributeType.INT, i: 0 }] },
+		],
+	};
+	const nodes = [call('SharesOf', ['x'], ['s']), { opType: 'Log', input: ['s'], output: ['y'] }];
+	const values = feed([1, 2]);
+	const [a = 0, b = 0] = values.get('x')?.data ?? [];
+	const { data } = run(modelWith(nodes, [shares]), values);
+	const total = Math.log(Math.exp(a) + Math.exp(b));
+	for (const [i, expected] of [a - total, b - total].entries())
+		assert.ok(Math.abs((data[i] as number) - expected) < 1e-9, `${data}`);
 });
 
 test('a body has the operators of its own operator set', () => {

@@ -304,4 +304,29 @@ test('the list of supported operators is sorted, without doubles, and holds the 
 	assert.is(supportedOps().find(({ op }) => op === 'Gelu')?.since, 20);
 });
 
+test('what a value is made of is looked through only so far, however much there is of it', () => {
+	const chain = (op: string, count: number, first: string, last: NodeSpec, back = 1): ModelSpec =>
+		modelOf([
+			{ op: first, inputs: ['x'], outputs: ['t0'] },
+			...Array.from({ length: count }, (_, i) => ({
+				...{ op, outputs: [`t${i + 1}`] },
+				inputs: [`t${i}`, back === 1 || i === 0 ? 'c' : `t${i - 1}`],
+			})),
+			last,
+		]);
+	const cast = (of: string): NodeSpec => ({
+		...{ op: 'Cast', inputs: [of], outputs: ['y'] },
+		attributes: { to: DataType.BOOL },
+	});
+	assert.match(issuesOfModel(chain('Add', 20_000, 'Exp', cast('t20000')))[0]?.message ?? '', /BOOL/);
+	// A path to the first node for each way to write 60 as a sum of ones and twos.
+	assert.match(
+		issuesOfModel(chain('Add', 60, 'Exp', cast('t60'), 2))[0]?.message ?? '',
+		/does not depend on any input/,
+	);
+	const inverse: NodeSpec = { op: 'Reciprocal', inputs: ['t20000'], outputs: ['y'] };
+	const { graph } = importModel(buildModel(chain('Mul', 20_000, 'Sqrt', inverse)));
+	assert.is(graph.nodes.at(-1)?.kind, 'activation');
+});
+
 test.run();

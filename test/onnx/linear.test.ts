@@ -99,6 +99,20 @@ const REFUSALS: readonly Refusal[] = [
 		inputs: [kernel],
 		attributes: { pads: [3, 3, 3, 3] },
 	},
+	{
+		op: 'ConvTranspose',
+		because: /makes 17 elements of 4 on an axis, and 20 are/,
+		code: 'unsupported',
+		inputs: [{ shape: [2, 1, 2, 2], data: Array(8).fill(1) }],
+		attributes: { auto_pad: 'SAME_UPPER', strides: [5, 5] },
+	},
+	{
+		op: 'ConvTranspose',
+		because: /makes 5 elements of 4 on an axis, and 6 are/,
+		code: 'unsupported',
+		inputs: [{ shape: [2, 1, 2, 2], data: Array(8).fill(1) }],
+		attributes: { output_shape: [6, 5] },
+	},
 	{ op: 'Pow', because: /encrypted value to 17/, code: 'unsupported', inputs: [floats(17)] },
 	{ op: 'Pow', because: /exponent Infinity/, code: 'file', inputs: [floats(Number.POSITIVE_INFINITY)] },
 	{ op: 'Pow', because: /65 different/, code: 'unsupported', shape: [65], inputs: [floats(...Array(65).keys())] },
@@ -169,6 +183,7 @@ const REFUSALS: readonly Refusal[] = [
 		inputs: [{ shape: [1, 1, 1], data: [0] }],
 		attributes: { mode: 'bicubic', padding_mode: 'border' },
 	},
+	{ op: 'AveragePool', because: /needs spatial axes/, code: 'shape', shape: [2, 3] },
 	{ op: 'LpPool', because: /p = 17/, code: 'unsupported', attributes: { kernel_shape: [2, 2], p: 17 } },
 	{ op: 'ConvTranspose', because: /bias has shape/, code: 'shape', inputs: [kernel, floats(1, 2)] },
 ];

@@ -1,7 +1,7 @@
 import { type Activation, nodeAt, sizeOf } from '../../tensor/graph.ts';
 import { checkSize } from '../../tensor/maps/rows.ts';
 import { broadcastShape, broadcastSource, selectionMatrix } from '../../tensor/maps/selection.ts';
-import { activated, inverse, larger, product, scaled, smaller, weightedSum } from '../algebra.ts';
+import { activated, inverse, larger, MOST_FLOAT, product, scaled, smaller, weightedSum } from '../algebra.ts';
 import { attributesOf, operand, type Run } from '../call.ts';
 import {
 	affineOf,
@@ -16,7 +16,8 @@ import {
 } from '../value.ts';
 import { always, type Operator, since } from './table.ts';
 
-const plainActivation =
+/** y = fn(x), an operator without attributes. */
+export const plainActivation =
 	(fn: Activation): Run =>
 	(call) => {
 		attributesOf(call, {});
@@ -163,10 +164,10 @@ const ThresholdedRelu: Run = (call) => {
 const clipped = (site: Site, x: Value, low: number, high: number): Value => {
 	if (x.kind === 'constant') return activated(site, x, 'clip', [low, high]);
 	if (low >= high) return scaled(site, x, 0, high);
-	if (low <= NEARLY_ZERO && isBound(low) && isRoot(site, x)) return clipped(site, x, Number.NEGATIVE_INFINITY, high);
-	if (isBound(low) && isBound(high)) return activated(site, x, 'clip', [low, high]);
-	if (isBound(low)) return scaled(site, activated(site, scaled(site, x, 1, -low), 'relu'), 1, low);
-	if (isBound(high)) return scaled(site, activated(site, scaled(site, x, -1, high), 'relu'), -1, high);
+	if (low <= NEARLY_ZERO && isLow(low) && isRoot(site, x)) return clipped(site, x, Number.NEGATIVE_INFINITY, high);
+	if (isLow(low) && isHigh(high)) return activated(site, x, 'clip', [low, high]);
+	if (isLow(low)) return scaled(site, activated(site, scaled(site, x, 1, -low), 'relu'), 1, low);
+	if (isHigh(high)) return scaled(site, activated(site, scaled(site, x, -1, high), 'relu'), -1, high);
 	return x;
 };
 
@@ -177,8 +178,9 @@ const isRoot = ({ builder }: Site, x: Encrypted): boolean => {
 	return node.kind === 'activation' && (node.fn === 'sqrt' || node.fn === 'abs');
 };
 
-/** Exporters write the largest float32 where there is no bound. */
-const isBound = (value: number): boolean => Math.abs(value) < 3.4e38;
+/** Exporters write the lowest float32 where there is no bound below, and the largest where there is none above. */
+const isLow = (value: number): boolean => value > -MOST_FLOAT;
+const isHigh = (value: number): boolean => value < MOST_FLOAT;
 
 /** Before opset 11 the bounds are attributes. */
 const Clip6: Run = (call) => {
@@ -193,8 +195,8 @@ const Clip: Run = (call) => {
 	const [low, high] = [1, 2].map((i) => call.inputs[i] && oneNumber(call.inputs[i]));
 	if (low?.kind !== 'encrypted' && high?.kind !== 'encrypted')
 		return clipped(call, x, low?.data[0] ?? Number.NEGATIVE_INFINITY, high?.data[0] ?? Number.POSITIVE_INFINITY);
-	const raised = low === undefined || isOpen(low) ? x : larger(call, x, low);
-	return high === undefined || isOpen(high) ? raised : smaller(call, raised, high);
+	const raised = low === undefined || isOpen(low, isLow) ? x : larger(call, x, low);
+	return high === undefined || isOpen(high, isHigh) ? raised : smaller(call, raised, high);
 };
 
 /** A bound of Clip as a scalar. Errors: 'file' when it is none. */
@@ -203,7 +205,8 @@ const oneNumber = (bound: Value): Value =>
 		? malformed('A bound of Clip is not one number.')
 		: reshaped(bound, []);
 
-const isOpen = (bound: Value): boolean => bound.kind === 'constant' && !isBound(bound.data[0] as number);
+const isOpen = (bound: Value, isBound: (value: number) => boolean): boolean =>
+	bound.kind === 'constant' && !isBound(bound.data[0] as number);
 
 /** Functions of one variable. */
 export const ACTIVATIONS: readonly Operator[] = [

@@ -33,7 +33,9 @@ const Constant_: Run = (call) => {
 
 /** A tensor of the given shape, filled with the one element of `value`. */
 const ConstantOfShape: Run = (call) => {
-	const [attribute] = call.node.attributes;
+	const [attribute, ...others] = call.node.attributes;
+	if (others.length > 0 || (attribute !== undefined && attribute.name !== 'value'))
+		return malformed('ConstantOfShape has an attribute besides value.');
 	const filling = attribute === undefined ? scalar(0) : call.tensorOf(attribute);
 	const shape = integersAt(call, 0, 'shape') ?? malformed('ConstantOfShape has no shape.');
 	const size = shape.reduce((product, d) => product * d, 1);

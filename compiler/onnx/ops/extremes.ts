@@ -1,11 +1,12 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
 import { range, transposeSource } from '../../tensor/maps/selection.ts';
 import { averagePool } from '../../tensor/maps/spatial.ts';
-import { tapCount, type Window, windowOf } from '../../tensor/maps/window.ts';
-import { averaged, broadcast, commonShape, computed, otherAxes } from '../algebra.ts';
+import { tapCount, type Window } from '../../tensor/maps/window.ts';
+import { averaged, broadcast, commonShape, computed, MOST_FLOAT, otherAxes } from '../algebra.ts';
 import { attributesOf, type Call, operand, type Run } from '../call.ts';
 import { type Extreme, extremeAlong, extremeOf, type Groups, roundsOf } from '../tournament.ts';
 import { affineOf, type Constant, malformed, misshapen, moved, reshaped, unsupported, type Value } from '../value.ts';
+import { slidingWindow, spatialAxes, WINDOW } from './pooling.ts';
 import { type Along, reduction } from './reduction.ts';
 import { always, type Operator } from './table.ts';
 
@@ -38,9 +39,6 @@ const limits = ({ node }: Call, { data }: Constant, which: Extreme): boolean => 
 				'Give every element a bound of the size of the values.',
 			);
 };
-
-/** A little less than the largest float32. */
-const MOST_FLOAT = 3.4e38;
 
 const Max = extreme('largest');
 const Min = extreme('smallest');
@@ -101,22 +99,13 @@ const largestIn = (call: Call, x: Value, window: Window): Value => {
 
 /** y[n, c, p] = the largest x[n, c] in the window at p, or the mean when that is asked for; storage_order is about indices, which are not computed. */
 const MaxPool: Run = (call) => {
-	const { auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides } = attributesOf(call, {
-		auto_pad: 'NOTSET',
-		ceil_mode: 0,
-		dilations: [],
-		kernel_shape: [],
-		pads: [],
-		storage_order: 0,
-		strides: [],
-	});
+	const { storage_order, ...sliding } = attributesOf(call, { ...WINDOW, storage_order: 0 });
 	const x = operand(call, 0);
-	const [lead, input] = spatialOf(call, x);
 	if (storage_order !== 0 && storage_order !== 1) return malformed(`MaxPool has storage_order = ${storage_order}.`);
-	const ceilMode = ceil_mode !== 0;
-	const window = windowOf({ input, kernel: kernel_shape, strides, dilations, autoPad: auto_pad, pads, ceilMode });
+	const window = slidingWindow(call, x, sliding);
 	if (call.maxpool !== 'average' || x.kind === 'constant') return largestIn(call, x, window);
 	warnReplaced(call);
+	const lead = x.shape.slice(0, 2);
 	const shape = [...lead, ...window.output];
 	const matrix = averagePool(lead, window, false);
 	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
@@ -126,8 +115,7 @@ const MaxPool: Run = (call) => {
 const GlobalMaxPool: Run = (call) => {
 	attributesOf(call, {});
 	const x = operand(call, 0);
-	const [, input] = spatialOf(call, x);
-	const axes = range(input.length, 2);
+	const axes = spatialAxes(call, x);
 	if (call.maxpool !== 'average' || x.kind === 'constant') return reduced('largest')(call, x, axes, true);
 	warnReplaced(call);
 	return averaged(call, x, axes, true);
@@ -135,12 +123,6 @@ const GlobalMaxPool: Run = (call) => {
 
 const warnReplaced = ({ node, warn }: Call): void =>
 	warn(`${node.op} is replaced by the mean over the same elements, as asked for: this is another model`);
-
-/** The first two axes and the spatial ones after them. */
-const spatialOf = (call: Call, { shape }: Value): readonly [lead: Shape, input: Shape] =>
-	shape.length > 2
-		? [shape.slice(0, 2), shape.slice(2)]
-		: misshapen(`${call.node.op} needs spatial axes; the input is [${shape}].`);
 
 /** What a comparison is made of, for the table. */
 const ROUNDS = 'a fitted polynomial, ceil(log2 k) times in a row for k values';

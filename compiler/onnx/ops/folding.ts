@@ -3,7 +3,7 @@ import { checkSize } from '../../tensor/maps/rows.ts';
 import { broadcastSource, range, type Source, selectionMatrix, stridesOf } from '../../tensor/maps/selection.ts';
 import { commonShape } from '../algebra.ts';
 import { attributesOf, type Call, constantOperand, operand, type Run } from '../call.ts';
-import { roundHalfEven } from '../conversion.ts';
+import { asStored, roundHalfEven } from '../conversion.ts';
 import { withMasks } from '../masks.ts';
 import {
 	affineOf,
@@ -30,7 +30,7 @@ const ROUNDED = 'CKKS computes with real numbers that no polynomial rounds; remo
 const known = (call: Call, i: number, remedy: string): Constant => {
 	const value = operand(call, i);
 	return value.kind === 'constant'
-		? value
+		? asStored(value)
 		: unsupported(`${call.node.op} is computed on constants, and here it reads an encrypted value.`, remedy);
 };
 
@@ -161,7 +161,7 @@ const Where: Run = (call) => {
 /** y[i] = start + i * delta, max(0, ceil((limit - start) / delta)) elements; what stash_type asks for is less precise. */
 const RangeOf: Run = (call) => {
 	attributesOf(call, { stash_type: 1 });
-	const bounds = ['start', 'limit', 'delta'].map((what, i) => exact(constantOperand(call, i, what)));
+	const bounds = ['start', 'limit', 'delta'].map((what, i) => exact(asStored(constantOperand(call, i, what))));
 	const [start = Number.NaN, limit = Number.NaN, delta = 0] = bounds.map(({ data }) => data[0]);
 	if (bounds.some(({ data }) => data.length !== 1 || !Number.isFinite(data[0])) || delta === 0)
 		return malformed(`Range goes from ${start} to ${limit} in steps of ${delta}.`);

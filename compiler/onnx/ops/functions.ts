@@ -1,26 +1,17 @@
-import type { Activation } from '../../tensor/graph.ts';
 import { activated, quotient, scaled, weightedSum } from '../algebra.ts';
 import { attributesOf, operand, type Run } from '../call.ts';
 import { unsupported, type Value } from '../value.ts';
+import { plainActivation } from './activation.ts';
 import { type Operator, since } from './table.ts';
 
-/** Functions that are no activations of networks as a rule. */
-
-const named =
-	(fn: Activation): Run =>
-	(call) => {
-		attributesOf(call, {});
-		return activated(call, operand(call, 0), fn);
-	};
-
 /** y = arctan x */
-const Atan = named('atan');
+const Atan = plainActivation('atan');
 /** y = ln(x + sqrt(x^2 + 1)) */
-const Asinh = named('asinh');
+const Asinh = plainActivation('asinh');
 /** y = (exp(x) - exp(-x)) / 2 */
-const Sinh = named('sinh');
+const Sinh = plainActivation('sinh');
 /** y = (exp(x) + exp(-x)) / 2 */
-const Cosh = named('cosh');
+const Cosh = plainActivation('cosh');
 
 /** y = (ln(1 + x) - ln(1 - x)) / 2, between -1 and 1 */
 const Atanh: Run = (call) => {
@@ -56,7 +47,7 @@ const Shrink: Run = (call) => {
 	return weightedSum(call, soft, weightedSum(call, above, below, 1, -1), bias / lambd, 1 - bias / lambd);
 };
 
-/** Other functions of one variable. */
+/** Functions of one variable that are no activations of networks as a rule. */
 export const FUNCTIONS: readonly Operator[] = [
 	{ op: 'Asinh', how: 'approximate', note: '', versions: since([9, Asinh]) },
 	{ op: 'Atan', how: 'approximate', note: '', versions: since([7, Atan]) },

@@ -18,6 +18,7 @@ import {
 import { attributesOf, axesOf, axisOf, type Call, constantOperand, operand, type Results, type Run } from '../call.ts';
 import { elementTypeOf, typeName } from '../tensor.ts';
 import { affineOf, malformed, misshapen, reshaped, type Site, unsupported, type Value } from '../value.ts';
+import { spatialAxes } from './pooling.ts';
 import { always, type Operator, since } from './table.ts';
 
 /**
@@ -89,12 +90,6 @@ const trailing = (axis: number, rank: number): readonly number[] => {
 	const first = axisOf(axis, rank);
 	return range(rank - first, first);
 };
-
-/** The spatial axes, which follow batch and channels. */
-const spatialAxes = (call: Call, x: Value): readonly number[] =>
-	x.shape.length > 2
-		? range(x.shape.length - 2, 2)
-		: misshapen(`${call.node.op} needs spatial axes; the input is [${x.shape}].`);
 
 /** y = scale * (x - mean) / sqrt(variance + epsilon) + bias over the axes from `axis` on; also mean and 1 / sqrt(...). */
 const LayerNormalization: Run = (call) => {

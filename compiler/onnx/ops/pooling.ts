@@ -7,16 +7,34 @@ import { attributesOf, type Call, operand, type Run } from '../call.ts';
 import { affineOf, misshapen, type Site, unsupported, type Value } from '../value.ts';
 import { always, type Operator } from './table.ts';
 
-const WINDOW = { auto_pad: 'NOTSET', ceil_mode: 0, dilations: [], kernel_shape: [], pads: [], strides: [] } as const;
+/** The attributes of what slides a window over the spatial axes. */
+export const WINDOW = {
+	auto_pad: 'NOTSET',
+	ceil_mode: 0,
+	dilations: [],
+	kernel_shape: [],
+	pads: [],
+	strides: [],
+} as const;
 type Sliding = Readonly<Record<'dilations' | 'kernel_shape' | 'pads' | 'strides', readonly number[]>> & {
 	readonly auto_pad: string;
 	readonly ceil_mode: number;
 };
 
-/** The window that the attributes of a pooling describe. */
-const slidingWindow = (x: Value, { auto_pad, ceil_mode, dilations, kernel_shape, pads, strides }: Sliding): Window =>
+/** The axes behind batch and channels. Errors: 'shape' when there are none. */
+export const spatialAxes = (call: Call, { shape }: Value): readonly number[] =>
+	shape.length > 2
+		? range(shape.length - 2, 2)
+		: misshapen(`${call.node.op} needs spatial axes; the input is [${shape}].`);
+
+/** The window that the attributes of a pooling describe. Errors: those of windowOf, 'shape' without spatial axes. */
+export const slidingWindow = (
+	call: Call,
+	x: Value,
+	{ auto_pad, ceil_mode, dilations, kernel_shape, pads, strides }: Sliding,
+): Window =>
 	windowOf({
-		input: x.shape.slice(2),
+		input: spatialAxes(call, x).map((axis) => x.shape[axis] as number),
 		kernel: kernel_shape,
 		strides,
 		dilations,
@@ -30,17 +48,11 @@ const AveragePool: Run = (call) => {
 	const { count_include_pad, ...sliding } = attributesOf(call, { ...WINDOW, count_include_pad: 0 });
 	const x = operand(call, 0);
 	const lead = x.shape.slice(0, 2);
-	const window = slidingWindow(x, sliding);
+	const window = slidingWindow(call, x, sliding);
 	const shape = [...lead, ...window.output];
 	const matrix = averagePool(lead, window, count_include_pad !== 0);
 	return affineOf(call, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
 };
-
-/** The axes behind batch and channels. Errors: 'shape' when there are none. */
-const spatialAxes = (call: Call, { shape }: Value): readonly number[] =>
-	shape.length > 2
-		? range(shape.length - 2, 2)
-		: misshapen(`${call.node.op} needs spatial axes; the input is [${shape}].`);
 
 /** y[n, c] = mean of x[n, c] over all spatial axes, which keep length 1. */
 const GlobalAveragePool: Run = (call) => {
@@ -64,7 +76,7 @@ const LpPool: Run = (call) => {
 	const { p, ...sliding } = attributesOf(call, { ...WINDOW, p: 2 });
 	const x = operand(call, 0);
 	const lead = x.shape.slice(0, 2);
-	const window = slidingWindow(x, sliding);
+	const window = slidingWindow(call, x, sliding);
 	const shape = [...lead, ...window.output];
 	return norm(call, x, p, (powers) =>
 		affineOf(call, [{ value: powers, matrix: sumPool(lead, window) }], new Float64Array(sizeOf(shape)), shape),

@@ -8,7 +8,7 @@ import {
 	stridesOf,
 } from '../../tensor/maps/selection.ts';
 import { attributesOf, axisOf, type Call, constantOperand, operand, type Run } from '../call.ts';
-import { roundHalfEven } from '../conversion.ts';
+import { asStored, roundHalfEven } from '../conversion.ts';
 import { DataType } from '../proto.ts';
 import { typeName } from '../tensor.ts';
 import { affineOf, type Constant, constant, malformed, misshapen, unsupported, type Value } from '../value.ts';
@@ -100,7 +100,7 @@ const quantized = (call: Call, grid: Grid, dtype: number): Constant => {
 		const rounded = roundHalfEven(Math.fround(v / (scale.data[at] as number))) + (zero.data[at] as number);
 		return Math.max(low, Math.min(high, rounded));
 	};
-	return { ...constant(x.shape, x.data.map(value), 'int'), dataType };
+	return { ...constant(x.shape, asStored(x).data.map(value), 'int'), dataType };
 };
 /** Opset 21 on: also per block, and with the type as an attribute. */
 const QuantizeLinear: Run = (call) => {

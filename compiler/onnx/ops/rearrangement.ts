@@ -96,7 +96,7 @@ const Tile: Run = (call) => {
 };
 
 /** An index into an axis, counted from the end when it is negative. Errors: 'shape' outside. */
-const within = (index: number, length: number): number => {
+export const within = (index: number, length: number): number => {
 	const positive = index < 0 ? index + length : index;
 	return Number.isInteger(positive) && positive >= 0 && positive < length
 		? positive

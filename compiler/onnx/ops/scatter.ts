@@ -13,6 +13,7 @@ import { larger, product, smaller } from '../algebra.ts';
 import { attributesOf, axisOf, type Call, constantOperand, integersAt, operand, type Run } from '../call.ts';
 import { elementTypeOf, typeName } from '../tensor.ts';
 import { affineOf, constant, malformed, misshapen, moved, type Site, unsupported, type Value } from '../value.ts';
+import { within } from './rearrangement.ts';
 import { type Operator, since } from './table.ts';
 
 /** y[at] = the sum of the updates whose target it is. */
@@ -121,14 +122,6 @@ const scattered = (call: Call, updates: Value, targets: Source, reduction: strin
 	return constant(data.shape, result, data.type);
 };
 
-/** An index into an axis, negative ones counted from its end. */
-const indexOf = (call: Call, index: number, length: number): number => {
-	const positive = index < 0 ? index + length : index;
-	return Number.isInteger(positive) && positive >= 0 && positive < length
-		? positive
-		: misshapen(`${call.node.op} has the index ${index} for an axis of ${length} elements.`);
-};
-
 /** y = data, y[i_0, indices[i], i_2] = updates[i] where the index stands at `axis`. */
 const scatterElements = (call: Call, axis: number, reduction: string): Value => {
 	const { shape } = operand(call, 0);
@@ -143,9 +136,7 @@ const scatterElements = (call: Call, axis: number, reduction: string): Value => 
 		indices.shape.map((length, d) => ({ stride: d === at ? 0 : (strides[d] as number), indices: range(length) })),
 	);
 	const step = strides[at] as number;
-	const targets = origins.map(
-		(origin, i) => origin + step * indexOf(call, indices.data[i] as number, shape[at] as number),
-	);
+	const targets = origins.map((origin, i) => origin + step * within(indices.data[i] as number, shape[at] as number));
 	return scattered(call, updates, targets, reduction);
 };
 /** Since opset 16 with a reduction; before that, and as Scatter before opset 11, without. */
@@ -168,8 +159,7 @@ const scatterND = (call: Call, reduction: string): Value => {
 	const strides = stridesOf(shape);
 	const starts = range(sizeOf(tuples)).map((tuple) =>
 		range(depth).reduce(
-			(sum, d) =>
-				sum + (strides[d] as number) * indexOf(call, indices.data[tuple * depth + d] as number, shape[d] as number),
+			(sum, d) => sum + (strides[d] as number) * within(indices.data[tuple * depth + d] as number, shape[d] as number),
 			0,
 		),
 	);
@@ -209,7 +199,7 @@ const TensorScatter: Run = (call) => {
 	const block = sizeOf(update.shape.slice(1));
 	const targets = rows.map((row, i) => {
 		const place = (starts[Math.floor(i / block)] as number) + (Math.floor(i / inner) % written);
-		return row + step * indexOf(call, mode === 'circular' && place >= 0 ? place % length : place, length);
+		return row + step * within(mode === 'circular' && place >= 0 ? place % length : place, length);
 	});
 	return scattered(call, update, targets, 'none');
 };

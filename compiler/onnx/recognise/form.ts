@@ -40,6 +40,8 @@ export type Recogniser = (model: Model, node: OpNode) => Replacement | undefined
 /** How far a name is followed through operators with numbers. */
 const MAX_STEPS = 8;
 const MAX_DEGREE = 3;
+/** How many names, counted at each reading, a polynomial is looked for in; the tanh form of GELU has about ten. */
+const MAX_NAMES = 48;
 
 /** The node behind `name` when it is one of `ops`. */
 export const producerOf = (model: Model, name: string, ...ops: readonly string[]): OpNode | undefined => {
@@ -106,18 +108,24 @@ const times = (a: Polynomial, b: Polynomial): Polynomial | undefined => {
 };
 
 /** The coefficients of `name` as a polynomial in `x` of degree at most 3, constant first; undefined where it is none. */
-export const polynomialIn = (model: Model, name: string, x: string, steps = MAX_STEPS): Polynomial | undefined => {
+export const polynomialIn = (
+	model: Model,
+	name: string,
+	x: string,
+	left = { names: MAX_NAMES },
+): Polynomial | undefined => {
+	if (left.names-- <= 0) return undefined;
 	if (name === x) return [0, 1];
 	const number = model.number(name);
 	if (number !== undefined) return [number];
 	const node = producerOf(model, name, 'Add', 'Sub', 'Mul', 'Div', 'Neg', 'Identity', 'Pow');
-	if (node === undefined || steps === 0) return undefined;
+	if (node === undefined) return undefined;
 	const [first = '', second = ''] = node.inputs;
-	const a = polynomialIn(model, first, x, steps - 1);
+	const a = polynomialIn(model, first, x, left);
 	if (a === undefined) return undefined;
 	if (node.op === 'Identity') return a;
 	if (node.op === 'Neg') return plus([], a, -1);
-	const b = polynomialIn(model, second, x, steps - 1);
+	const b = polynomialIn(model, second, x, left);
 	if (b === undefined) return undefined;
 	if (node.op === 'Add') return plus(a, b, 1);
 	if (node.op === 'Sub') return plus(a, b, -1);

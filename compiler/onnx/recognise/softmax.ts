@@ -36,10 +36,11 @@ export const recogniseSoftmax: Recogniser = (model, node) => {
 	return { op: 'Softmax', domain: RECOGNISED, inputs: [found.x], attributes: [axis] };
 };
 
-/** Log(Softmax(x)) = LogSoftmax(x): both mean the same in every operator set. */
+/** Log(Softmax(x)) = LogSoftmax(x): both mean the same in every operator set, if it is one, which functions may change. */
 export const recogniseLogSoftmax: Recogniser = (model, node) => {
 	const softmax = affineForms(model, node.inputs[0] ?? '')
 		.filter(({ scale, shift }) => scale === 1 && shift === 0)
 		.flatMap(({ x }) => producerOf(model, x, 'Softmax') ?? [])[0];
+	if (softmax?.opset !== node.opset) return undefined;
 	return softmax && { op: 'LogSoftmax', domain: '', inputs: softmax.inputs, attributes: softmax.attributes };
 };

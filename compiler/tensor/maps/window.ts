@@ -83,7 +83,8 @@ export type TransposedRequest = Omit<WindowRequest, 'ceilMode'> & {
  *     SAME_*         result = stride * input, unless outputShape says what it is
  *
  * Where the result is given, before + after = full - result; an odd one goes to the end for SAME_UPPER, else to the beginning.
- * Errors: 'file' for lists of the wrong length or nonsensical values, 'shape' where nothing would be left.
+ * Errors: 'file' for lists of the wrong length or nonsensical values, 'shape' where nothing would be left, 'unsupported' for
+ * a result longer than full by a stride, which onnxruntime refuses, or at all without outputShape, where it gives a shorter one.
  */
 export const transposedWindowOf = (request: TransposedRequest): Window => {
 	const { input: output, kernel, autoPad } = request;
@@ -107,6 +108,13 @@ export const transposedWindowOf = (request: TransposedRequest): Window => {
 			const [before, after] = [pads[d] as number, pads[rank + d] as number];
 			return { input: full - before - after, before, after };
 		}
+		const isImplied = request.outputShape.length === 0;
+		if (wanted - full >= (isImplied ? 1 : (strides[d] as number)))
+			refuse({
+				code: 'unsupported',
+				message: `A window of [${kernel}] makes ${full} elements of ${size} on an axis, and ${wanted} are asked for.`,
+				hint: 'Ask with output_shape for less than a stride more, or pad the result with Pad.',
+			});
 		const padding = Math.max(0, full - wanted);
 		const before = autoPad === 'SAME_UPPER' ? Math.floor(padding / 2) : Math.ceil(padding / 2);
 		return { input: wanted, before, after: padding - before };

@@ -77,7 +77,7 @@ const MOST_WORK = 1e9;
  * what divides it is 1 % of its value, and a refusal where no degree comes near.
  *
  * Throws CompileError 'option' for an impossible degree, 'calibration' for samples that do not fit the inputs, and 'range' when
- * the accuracy that was asked for is missed on them.
+ * the accuracy that was asked for is missed on them or values overflow.
  */
 export const approximate = (graph: Graph<BodyKind>, options: ApproximateOptions): Approximated => {
 	const { degree } = options;
@@ -168,7 +168,9 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	const exact = sweep(graph, samples, (node, id, operand) => {
 		const interval = intervalOf(operand);
 		intervals.set(id, interval);
-		issues.push(...domainIssue(node, interval, 'calibration'));
+		// After one issue, values that are no numbers are its consequence.
+		if (issues.length === 0 || interval.every(Number.isFinite))
+			issues.push(...domainIssue(node, interval, 'calibration'));
 		return undefined;
 	});
 	if (issues.length > 0) throw new CompileError(issues);
@@ -219,6 +221,7 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	}
 	if (best === undefined) throw new InternalError('approximate', 'no degree was tried');
 	const missed = badness(best) > 1 + 1e-9;
+	if (!Number.isFinite(errorOf(best))) refuseOverflow();
 	if (options.maxError !== undefined && errorOf(best) > 1 + 1e-9) refuseError(graph, options.maxError, best);
 	const activations = [...best.fits.values()].map(({ fit }) => fit);
 	const count = countOf(samples);
@@ -273,13 +276,13 @@ const calibrationWarnings = (
 	const warnings: string[] = [];
 	if (count < THIN_CALIBRATION)
 		warnings.push(
-			`only ${count} calibration samples: the ranges and polynomials may not hold for other inputs; ` +
+			`only ${count} calibration sample${count === 1 ? '' : 's'}: the ranges and polynomials may not hold for other inputs; ` +
 				`give at least ${THIN_CALIBRATION}, better hundreds`,
 		);
 	if (missed)
 		warnings.push(
-			`the polynomials keep the decisions of ${percent(decisions)} of the calibration samples, with a relative error ` +
-				`of up to ${percent(Math.max(0, ...relativeErrors.values()))}: less than asked for`,
+			`the polynomials do less than asked for: they keep the decisions of ${percent(decisions)} of the calibration samples, ` +
+				`with a relative error of up to ${percent(Math.max(0, ...relativeErrors.values()))}`,
 		);
 	for (const { name } of graph.outputs) {
 		const error = relativeErrors.get(name) ?? 0;
@@ -316,6 +319,14 @@ const jumpWarnings = (graph: Graph<BodyKind>): string[] =>
 			`${origin}: ThresholdedRelu jumps by ${Math.abs(alpha)} at ${alpha}, and no polynomial does: values near there ` +
 			'are off by up to half of it; Relu of x minus the threshold has no jump',
 	);
+
+/** Values grow from one polynomial's error to the next until they are no numbers. */
+const refuseOverflow = (): never =>
+	refuse({
+		code: 'range',
+		message: 'With polynomials in the place of its functions, the model overflows on the calibration samples.',
+		hint: 'Give calibration data of the size of real inputs, ask for a higher degree (--degree), or limit the values in the model (Clip).',
+	});
 
 /** Errors: 'range' for each function that jumps, which no degree follows, else for the model as a whole: the accuracy that was asked for is missed. */
 const refuseError = (graph: Graph<BodyKind>, asked: number, { agreement, fits }: Candidate): never => {

@@ -53,8 +53,8 @@ export const domainIssue = (
 ): readonly Issue[] => {
 	const { fn, origin } = node;
 	const domain = domainOf(fn);
-	if (Number.isNaN(low + high)) return [];
-	if (domain === undefined) return overflow(node, [low, high]);
+	const overflown = overflow(node, [low, high]);
+	if (domain === undefined || overflown.length > 0) return overflown;
 	const least = NEAREST * Math.max(Math.abs(low), Math.abs(high));
 	const inside = domain === 'from' ? low >= 0 : low > least || (domain === 'beside' && high < -least);
 	if (inside) return [];
@@ -85,10 +85,13 @@ export const tooWide = ({ fn, origin }: Node<'activation'>, [low, high]: Interva
 	op: operatorOf(fn),
 });
 
-/** The reason why a function overflows on an interval with its margin, exp alone for most; else none. */
+/** The reason why an interval with its margin overflows, or the function there (exp and its like); else none. */
 const overflow = (node: Node<'activation'>, [low, high]: Interval): readonly Issue[] => {
 	const room = MARGIN * (high - low);
-	if ([low - room, high + room].every((x) => Number.isFinite(functionOf(node)(x)))) return [];
+	const bounded = [low - room, high + room].every(Number.isFinite) && Number.isFinite(low + high);
+	// At a singularity the value is infinite, and beyond it none: that has a reason of its own.
+	const ends = domainOf(node.fn) === undefined ? [low - room, high + room] : [];
+	if (bounded && ends.every((x) => Number.isFinite(functionOf(node)(x)))) return [];
 	const reached = `${Number(low.toPrecision(4))} to ${Number(high.toPrecision(4))}`;
 	return [
 		{

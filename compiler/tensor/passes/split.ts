@@ -89,13 +89,16 @@ const followTail = (
 	for (let node = nodeAt(graph.nodes, id); ; node = nodeAt(graph.nodes, id)) {
 		if (node.kind === 'tail') {
 			const operandShape = tailOperandShape(node, sizeOf(nodeAt(graph.nodes, node.x).shape));
-			before(tailOp(node), node.shape, operandShape);
+			before(tailOp(node), shapeAfter(node), operandShape);
 		} else if (node.kind === 'activation' && node.fn === 'sigmoid' && uses[id] === 0)
 			before({ op: 'sigmoid' }, shape, shape);
 		else return { encrypted: { name: output.name, id, shape }, ops };
 		id = node.x;
 	}
 };
+
+/** The shape that the client's operation gives: a selection has one axis. */
+const shapeAfter = ({ fn, shape }: Node<'tail'>): Shape => (fn === 'select' ? [sizeOf(shape)] : shape);
 
 const tailOp = ({ fn, axis, keepDims, selectLast, shape, values = [] }: Node<'tail'>): TailOp => {
 	if (fn === 'lookup' || fn === 'select') return { op: fn, values };

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { layerGraph } from '../../../cli/report/graph.ts';
 import { consideredRows, costRows, keyRows, layerRows } from '../../../cli/report/tables.ts';
 import { reportHtml } from '../../../cli/reportHtml.ts';
-import { inspectionText } from '../../../cli/summary.ts';
+import { inspectionText, summaryRows } from '../../../cli/summary.ts';
 import { compile } from '../../../compiler/index.ts';
 import type { Considered } from '../../../compiler/packing/considered.ts';
 import type { LayerReport } from '../../../compiler/report/layers.ts';
@@ -234,6 +234,15 @@ test('what was measured stands beside what was predicted, also for each layer', 
 	assert.match(reportHtml(withMeasured), /<th>measured \/ predicted<\/th>/);
 	assert.not.match(page, /measured \//);
 	assert.equal([...new Set(costRows(report).map(({ length }) => length))], [2]);
+});
+
+test('the precision that encryption leaves is told where polynomials leave less', () => {
+	const precisionOf = (bits: number, encryptionBits: number): unknown =>
+		new Map(summaryRows({ ...report, predicted: { ...report.predicted, bits, encryptionBits } })).get(
+			'predicted precision',
+		);
+	assert.is(precisionOf(10.5, 10.5), '10.5 bits');
+	assert.is(precisionOf(4.75, 10.5), '4.75 bits, 10.5 without the error of polynomials');
 });
 
 test('every key is listed with the layers that need it', () => {

@@ -249,6 +249,46 @@ test('an accuracy that was asked for may take degree 63; what jumps is refused i
 	assert.match(warnings.join('\n'), /ThresholdedRelu jumps by 0.5/);
 });
 
+test('values that overflow are refused once, in the model or in its polynomials', () => {
+	const refusal = (graph: Graph, options: Partial<Parameters<typeof approximate>[1]>): readonly string[] => {
+		try {
+			approximate(graph as Graph<BodyKind>, { inputs, tails: none, ...options });
+		} catch (error) {
+			if (error instanceof CompileError) return error.issues.map(({ code, message }) => `${code}: ${message}`);
+			throw error;
+		}
+		return [];
+	};
+	const sketch = new Sketch();
+	const x = sketch.input('x', [2]);
+	const square = sketch.multiply(x, x, [2]);
+	const difference = sketch.affine([{ x: square, matrix: dense([[1, -1]]) }], [1]);
+	const first = sketch.activation(difference, 'sigmoid', [1]);
+	const second = sketch.activation(first, 'log', [1]);
+	const graph = sketch.graph({ y: [second, [1]] });
+	const huge = new Map([['x', [Float64Array.of(1e200, 2e200), Float64Array.of(2e200, 1e200)]]]);
+	for (const options of [{ samples: huge }, { inputs: new Map([['x', inputBounds([2], [1e199, 1e200])]]) }]) {
+		const issues = refusal(graph, options);
+		assert.is(issues.length, 1);
+		assert.match(issues[0] ?? '', /^range: .*no finite polynomial/);
+	}
+	// Exactly 0, but for the errors of two polynomials.
+	const other = new Sketch();
+	const z = other.input('x', [2]);
+	const identity = dense([[1e200, 0], [0, 1e200]]); // biome-ignore format: one thought
+	const negative = dense([[-1e200, 0], [0, -1e200]]); // biome-ignore format: one thought
+	const terms = [
+		{ x: other.activation(z, 'relu', [2]), matrix: identity },
+		{ x: other.activation(z, 'clip', [2]), matrix: negative },
+	];
+	const nothing = other.affine(terms, [2]);
+	const samples = new Map([['x', Array.from({ length: 9 }, (_, i) => Float64Array.of(i / 8, -i / 8))]]);
+	assert.match(
+		refusal(other.graph({ y: [other.multiply(nothing, nothing, [2]), [2]] }), { samples })[0] ?? '',
+		/overflows/,
+	);
+});
+
 test('a graph without activations passes through, and nothing is reported', () => {
 	const sketch = new Sketch();
 	const x = sketch.input('x', [2]);

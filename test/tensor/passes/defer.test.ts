@@ -19,7 +19,9 @@ const bodyOf = (graph: Graph): string => {
 	const decrypted = evaluate(body, SAMPLE);
 	for (const [name, expected] of evaluate(graph, SAMPLE)) {
 		const shape = body.outputs.find((output) => output.name === name)?.shape ?? [];
-		const { data } = applyTail({ shape, data: decrypted.get(name) as Float64Array }, tails.get(name) ?? []);
+		const raw = { shape, data: decrypted.get(name) as Float64Array };
+		const { data, shape: given } = applyTail(raw, tails.get(name) ?? []);
+		assert.equal(given, graph.outputs.find((output) => output.name === name)?.shape, name);
 		expected.forEach((v, i) => {
 			assert.ok(Math.abs(v - (data[i] ?? Number.NaN)) < 1e-12, `${name}[${i}]`);
 		});
@@ -64,7 +66,7 @@ test('columns of a softmax are picked by the client', () => {
 		[2, 1],
 	);
 	const again = sketch.affine([{ x: two, matrix: dense([[0, 1]]) }], [1, 1]);
-	const graph = sketch.graph({ one: [one, [1]], two: [two, [1, 2]], again: [again, [1]] });
+	const graph = sketch.graph({ one: [one, [1]], two: [two, [1, 2]], kept: [two, [2, 1]], again: [again, [1]] });
 	assert.is(bodyOf(graph), 'input');
 });
 

@@ -56,8 +56,13 @@ test('what lies outside a domain, or overflows, is an issue', () => {
 	assert.equal(codes('reciprocal', [-2, 1]), ['range Reciprocal node_1']);
 	assert.equal(codes('exp', [-5, 5]), []);
 	assert.equal(codes('exp', [0, 800]), ['range Exp node_1']);
-	// What is not a number comes from an operation before, which was refused.
-	assert.equal(codes('log', [Number.NaN, Number.NaN]), []);
+	for (const interval of [
+		[Number.NaN, Number.NaN],
+		[1, Number.POSITIVE_INFINITY],
+		[1e308, 1.5e308],
+	] as const)
+		for (const fn of ['log', 'sqrt', 'reciprocal', 'sigmoid', 'clip'] as const)
+			assert.is(codes(fn, interval).length, 1, `${fn} on [${interval}]`);
 });
 
 test.run();
