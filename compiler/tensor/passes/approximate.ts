@@ -213,10 +213,15 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 			(1 - candidate.agreement.firmDecisions) / (1 - LEAST_FIRM_AGREEMENT),
 			errorOf(candidate),
 		);
+	/** What was asked for counts first, decisions after it. */
+	const isBetter = (a: Candidate, b: Candidate): boolean => {
+		const [mine, other] = options.maxError === undefined ? [1, 1] : [a, b].map((one) => Math.max(1, errorOf(one)));
+		return mine === other ? badness(a) < badness(b) : Number(mine) < Number(other);
+	};
 	let best: Candidate | undefined;
 	for (const degree of degreesFor(graph, options)) {
 		const candidate = attempt(degree);
-		if (best === undefined || badness(candidate) < badness(best)) best = candidate;
+		if (best === undefined || isBetter(candidate, best)) best = candidate;
 		if (badness(candidate) <= 1 + 1e-9) break;
 	}
 	if (best === undefined) throw new InternalError('approximate', 'no degree was tried');
