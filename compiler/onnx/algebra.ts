@@ -92,12 +92,16 @@ export const product = (site: Site, a: Value, b: Value): Value => {
 export const power = (site: Site, x: Value, n: number): Value =>
 	n === 1 ? x : product(site, power(site, x, Math.ceil(n / 2)), power(site, x, Math.floor(n / 2)));
 
+/** The shape without the axes, or with length 1 in their places. */
+export const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>
+	shape.flatMap((length, d) => (!axes.includes(d) ? [length] : keepDims ? [1] : []));
+
 /** y = sum of x over the axes, each of which keeps length 1 or is dropped; times `weight`. */
 export const summed = (site: Site, x: Value, axes: readonly number[], keepDims: boolean, weight = 1): Value => {
 	if (axes.length === 0) return scaled(site, x, weight);
 	const factors = x.shape.map((length, d) => (axes.includes(d) ? total(length, 1) : identity(length)));
 	const matrix = times(separable(factors), weight);
-	const shape: Shape = x.shape.flatMap((length, d) => (!axes.includes(d) ? [length] : keepDims ? [1] : []));
+	const shape = reducedShape(x.shape, axes, keepDims);
 	return affineOf(site, [{ value: x, matrix }], new Float64Array(sizeOf(shape)), shape);
 };
 

@@ -1,13 +1,13 @@
 import { type Shape, sizeOf } from '../../tensor/graph.ts';
-import { range, transposeSource } from '../../tensor/maps/selection.ts';
+import { range } from '../../tensor/maps/selection.ts';
 import { averagePool } from '../../tensor/maps/spatial.ts';
 import { tapCount, type Window } from '../../tensor/maps/window.ts';
-import { averaged, broadcast, commonShape, computed, MOST_FLOAT, otherAxes } from '../algebra.ts';
+import { averaged, broadcast, commonShape, computed, MOST_FLOAT } from '../algebra.ts';
 import { attributesOf, type Call, operand, type Run } from '../call.ts';
 import { type Extreme, extremeAlong, extremeOf, type Groups, roundsOf } from '../tournament.ts';
-import { affineOf, type Constant, malformed, misshapen, moved, reshaped, unsupported, type Value } from '../value.ts';
+import { affineOf, type Constant, malformed, misshapen, reshaped, unsupported, type Value } from '../value.ts';
 import { slidingWindow, spatialAxes, WINDOW } from './pooling.ts';
-import { type Along, reduction } from './reduction.ts';
+import { type Along, asLines, linesAlong, reduction } from './reduction.ts';
 import { always, type Operator } from './table.ts';
 
 /** y = the largest of x_0, x_1, ... with broadcasting, or the smallest; constants meet first. */
@@ -48,13 +48,9 @@ const reduced =
 	(which: Extreme): Along =>
 	(site, x, axes, keepDims) => {
 		if (axes.length === 0) return x;
-		const kept = otherAxes(x.shape.length, axes);
-		const lengths = kept.map((axis) => x.shape[axis] as number);
-		const count = sizeOf(axes.map((axis) => x.shape[axis] as number));
-		if (count === 0) return misshapen(`There is no element to choose in [${x.shape}] along [${axes}].`);
-		const together = moved(site, x, transposeSource(x.shape, [...kept, ...axes]), [...lengths, count]);
-		const y = extremeAlong(site, together, kept.length, [range(count)], which);
-		return reshaped(y, keepDims ? x.shape.map((length, d) => (axes.includes(d) ? 1 : length)) : lengths);
+		const { length, shape } = linesAlong(x, axes, keepDims);
+		if (length === 0) return misshapen(`There is no element to choose in [${x.shape}] along [${axes}].`);
+		return reshaped(extremeAlong(site, asLines(site, x, axes), 1, [range(length)], which), shape);
 	};
 
 /** The cells of an axis of the input that each place of a window along it covers; padding is left out. */

@@ -26,9 +26,17 @@ import { always, type Operator, since } from './table.ts';
  * one fitted function of the variance: v ^ (-1/2), or for LRN v ^ (-beta).
  */
 
+/** y = mean of x^2 along the axes */
+const meanSquare = (site: Site, x: Value, axes: readonly number[]): Value =>
+	averaged(site, power(site, x, 2), axes, true);
+
+/** y = (variance + epsilon) ^ (-1/2) */
+const inverseDeviationOf = (site: Site, variance: Value, epsilon: number): Value =>
+	activated(site, scaled(site, variance, 1, epsilon), 'power', [-0.5]);
+
 /** y = (mean of x^2 along the axes + epsilon) ^ (-1/2) */
 const inverseRoot = (site: Site, x: Value, axes: readonly number[], epsilon: number): Value =>
-	activated(site, scaled(site, averaged(site, power(site, x, 2), axes, true), 1, epsilon), 'power', [-0.5]);
+	inverseDeviationOf(site, meanSquare(site, x, axes), epsilon);
 
 /**
  * y = scale * (x - mean) / sqrt(variance + epsilon) + bias, by the statistics of the batch itself; also
@@ -39,8 +47,8 @@ export const normalizedByBatch = (call: Call, epsilon: number, momentum: number)
 	const channels = x.shape[1] ?? misshapen(`BatchNormalization needs a channel axis; the input is [${x.shape}].`);
 	const axes = otherAxes(x.shape.length, [1]);
 	const deviation = centred(call, x, axes);
-	const variance = averaged(call, power(call, deviation, 2), axes, true);
-	const inverseDeviation = activated(call, scaled(call, variance, 1, epsilon), 'power', [-0.5]);
+	const variance = meanSquare(call, deviation, axes);
+	const inverseDeviation = inverseDeviationOf(call, variance, epsilon);
 	const running = (given: Value, found: Value): Value =>
 		weightedSum(call, given, reshaped(found, [channels]), momentum, 1 - momentum);
 	call.warn('it is in training mode: it normalises by the batch that the program is compiled for');

@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from '../../tensor/graph.ts';
 import { range, type Source, selectionMatrix, takeSource, transposeSource } from '../../tensor/maps/selection.ts';
 import { runningSums, separable } from '../../tensor/maps/separable.ts';
 import { identity } from '../../tensor/sparse.ts';
-import { activated, averaged, otherAxes, product, summed, weightedSum } from '../algebra.ts';
+import { activated, averaged, otherAxes, product, reducedShape, summed, weightedSum } from '../algebra.ts';
 import { attributesOf, axesOf, axisOf, type Call, integersAt, operand, type Run } from '../call.ts';
 import {
 	affineOf,
@@ -114,14 +114,14 @@ const logOfSum = (site: Site, x: Value, count: number, n: number): Value => {
 };
 
 /** How many lines lie along the axes of x, of which length, and the shape that one element of each makes. */
-const linesAlong = ({ shape }: Value, axes: readonly number[], keepDims: boolean) => ({
+export const linesAlong = ({ shape }: Value, axes: readonly number[], keepDims: boolean) => ({
 	count: sizeOf(otherAxes(shape.length, axes).map((axis) => shape[axis] as number)),
 	length: sizeOf(axes.map((axis) => shape[axis] as number)),
-	shape: shape.flatMap((d, axis) => (!axes.includes(axis) ? [d] : keepDims ? [1] : [])),
+	shape: reducedShape(shape, axes, keepDims),
 });
 
 /** x with the elements along the axes next to each other. */
-const asLines = (site: Site, x: Value, axes: readonly number[]): Value => {
+export const asLines = (site: Site, x: Value, axes: readonly number[]): Value => {
 	const { count, length } = linesAlong(x, axes, false);
 	const order = [...otherAxes(x.shape.length, axes), ...axes];
 	return moved(site, x, transposeSource(x.shape, order), [count, length]);
