@@ -1,14 +1,22 @@
 /** What the benchmarks share: the models of the zoo with their calibration, and a clock. */
 import { readFileSync } from 'node:fs';
-import { parseNpy } from '../cli/arrays.ts';
+import { fileURLToPath } from 'node:url';
+import { type NamedArray, readArrays } from '../cli/arrays.ts';
 import { type Compiled, type CompileOptions, compile } from '../compiler/index.ts';
 import type { ZooModel } from '../models/index.ts';
 
 const folder = new URL('../models/', import.meta.url);
 
-/** The samples of a .npy file below models/, one array each. */
+/** The only array of a .npy or .npz file below models/. */
+export const arrayOf = (path: string): NamedArray => {
+	const [array, another] = readArrays(fileURLToPath(new URL(path, folder))).values();
+	if (array === undefined || another !== undefined) throw new Error(`${path} does not hold one array.`);
+	return array;
+};
+
+/** The samples of a .npy or .npz file below models/, one array each. */
 export const rowsOf = (path: string): Float64Array[] => {
-	const { shape, data } = parseNpy(readFileSync(new URL(path, folder)), path);
+	const { shape, data } = arrayOf(path);
 	const size = data.length / (shape[0] as number);
 	return Array.from({ length: shape[0] as number }, (_, i) => data.slice(i * size, (i + 1) * size));
 };

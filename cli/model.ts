@@ -157,8 +157,8 @@ export const compileModel = (
 		output.note(
 			`The input "${name}" [${shape.join(', ')}] stays in the clear: its value is a constant of the program.`,
 		);
-	const { batch, precision, security, optimize, backend, outputs, degree, maxError, maxpool, maxKeys, maxKeyBytes } =
-		given;
+	const { batch, precision, security, optimize, backend, outputs, maxpool, maxKeys, maxKeyBytes } = given;
+	const { degree, maxError, accuracyBudget, maxLevels, compensation } = given;
 	const options: CompileOptions = {
 		...calibrate(model, given, { ports, plain }, output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
@@ -173,6 +173,9 @@ export const compileModel = (
 		...(outputs === undefined ? {} : { outputs }),
 		...(degree === undefined ? {} : { degree }),
 		...(maxError === undefined ? {} : { maxError }),
+		...(accuracyBudget === undefined ? {} : { accuracyBudget }),
+		...(maxLevels === undefined ? {} : { maxLevels }),
+		...(compensation === 'off' ? { compensation: false } : {}),
 		...(maxpool === undefined ? {} : { maxpool }),
 		...(maxKeys === undefined ? {} : { maxKeys }),
 		...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),

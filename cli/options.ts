@@ -17,6 +17,9 @@ export type CompileArguments = OutputOptions & {
 	readonly set?: readonly (readonly [string, number])[];
 	readonly degree?: number;
 	readonly maxError?: number;
+	readonly accuracyBudget?: number;
+	readonly maxLevels?: number;
+	readonly compensation?: 'off';
 	readonly maxpool?: 'average';
 	readonly maxKeys?: number;
 	readonly maxKeyBytes?: number;
@@ -160,6 +163,18 @@ export const addCompileOptions = (command: Command): Command =>
 			'--max-error <e>',
 			'error of the outputs from polynomials, 0.01 for 1 % (default: what keeps decisions)',
 			between(1e-6, 1, number),
+		)
+		.option(
+			'--accuracy-budget <points>',
+			'points of accuracy that polynomials may cost, 0.02 to 20 (default: 0.2)',
+			between(0.02, 20, number),
+		)
+		.option('--max-levels <k>', 'the most accurate polynomials within so many levels', wholeNumber(1))
+		.addOption(
+			new Option(
+				'--compensation <what>',
+				'leave the weights of layers behind polynomials as they are (default: fitted anew where that helps)',
+			).choices(['off']),
 		)
 		.addOption(
 			new Option(

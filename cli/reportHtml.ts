@@ -1,6 +1,7 @@
 import type { CkksCircuit } from '../compiler/ckks/circuit.ts';
 import type { Report } from '../compiler/report.ts';
 import { formatBytes } from './output.ts';
+import { accuracySection } from './report/accuracy.ts';
 import { curveChart, levelChart, precisionChart, primeChart } from './report/charts.ts';
 import { circuitGraph } from './report/circuit.ts';
 import { allDetails } from './report/details.ts';
@@ -90,7 +91,8 @@ ${section('Slots', slotsSection(layers))}
 ${section('Level after each layer', levelChart(layers, parameters.level))}
 ${section('Precision after each layer, in bits', precisionChart(layers))}
 ${section('Keys and memory', keySection(report))}
-${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)) + activations.map(curveChart).join(''))}
+${section('Accuracy against levels', accuracySection(report.accuracy))}
+${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)) + activations.map((fit) => curveChart(fit, fit.histogram)).join(''))}
 ${section('Operations on ciphertexts', circuitSection(circuit))}
 </body></html>
 `;

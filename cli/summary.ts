@@ -1,6 +1,14 @@
 import type { Report } from '../compiler/report.ts';
 import { formatBytes, formatNumber, formatTime, table } from './output.ts';
 import {
+	compensationText,
+	tradeOffHead,
+	tradeOffNote,
+	tradeOffRows,
+	windowHead,
+	windowRows,
+} from './report/accuracy.ts';
+import {
 	activationHead,
 	activationRows,
 	consideredHead,
@@ -78,10 +86,22 @@ export const reportText = (report: Report): string => {
 		report.parameters.why.text.join('\n'),
 		...(report.layers.length > 0 ? [table(layerRows(report), layerHead(report))] : []),
 		...(report.activations.length > 0 ? [table(activationRows(report), activationHead)] : []),
+		...accuracyTexts(report),
 		...(report.measured === undefined ? [] : [table(costRows(report), costHead(report))]),
 		...(report.tradeoffs === undefined ? [] : [table(tradeoffRows(report.tradeoffs), tradeoffHead), tradeoffNote]),
 		...report.warnings.map((warning) => `Warning: ${warning}`),
 	].join('\n\n');
+};
+
+/** What else was possible, and what was done for accuracy; nothing where nothing was fitted to samples. */
+const accuracyTexts = ({ accuracy }: Report): readonly string[] => {
+	if (accuracy === undefined) return [];
+	const compensation = compensationText(accuracy);
+	return [
+		...(accuracy.windows.length > 0 ? [table(windowRows(accuracy), windowHead)] : []),
+		...(accuracy.tradeOffs.length > 1 ? [table(tradeOffRows(accuracy), tradeOffHead), tradeOffNote] : []),
+		...(compensation === undefined ? [] : [compensation]),
+	];
 };
 
 /** For each layer that the search had a choice for: what it chose, and the runners-up. */

@@ -15,6 +15,8 @@ export type Target = {
 	readonly report: Report;
 	/** The model itself in the clear; a build directory has none. */
 	readonly clear: Compiled['clear'] | undefined;
+	/** What it went through while it was compiled. */
+	readonly stages: Compiled['stages'] | undefined;
 	readonly compileMs: number;
 	/** Values of every input of the model, also of those that the program needs no more (see `forProgram`). */
 	readonly samples: Samples;
@@ -33,6 +35,9 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.set !== undefined && '--set',
 		given.degree !== undefined && '--degree',
 		given.maxError !== undefined && '--max-error',
+		given.accuracyBudget !== undefined && '--accuracy-budget',
+		given.maxLevels !== undefined && '--max-levels',
+		given.compensation !== undefined && '--compensation',
 		given.maxpool !== undefined && '--maxpool',
 		given.maxKeys !== undefined && '--max-keys',
 		given.maxKeyBytes !== undefined && '--max-key-bytes',
@@ -60,12 +65,14 @@ export const openTarget = (
 		const { compiled, compileMs } = compileModel(model, given, output, { data: samples });
 		for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
 		const { program, report } = compiled;
-		return { program, report, clear: (inputs) => compiled.clear(inputs), compileMs, samples };
+		const { stages } = compiled;
+		return { program, report, clear: (inputs) => compiled.clear(inputs), stages, compileMs, samples };
 	}
 	refuseCompileOptions(path, given);
 	const program = readProgram(path);
 	const report = readReport(path) as Report;
-	return { program, report, clear: undefined, compileMs: 0, samples: read(program.client.inputs, {}) };
+	const samples = read(program.client.inputs, {});
+	return { program, report, clear: undefined, stages: undefined, compileMs: 0, samples };
 };
 
 /** The samples one by one, each with all inputs by name. */

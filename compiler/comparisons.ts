@@ -18,7 +18,7 @@ export const comparisonsIn = (
 	{ graph, operators }: Pick<ImportedModel, 'graph' | 'operators'>,
 ): readonly Comparison[] => {
 	const rounds = Map.groupBy(
-		graph.nodes.filter(({ kind }) => kind === 'activation'),
+		graph.nodes.filter(({ kind }) => kind === 'activation' || kind === 'pooled'),
 		({ origin }) => origin,
 	);
 	return [...rounds]
@@ -61,10 +61,15 @@ const remedyOf = (comparisons: readonly Comparison[]): string =>
 		...(comparisons.some(({ op }) => EXTREMES.includes(op)) ? ['retrain with means in the place of extremes'] : []),
 	].join('; ');
 
-/** One for each node that compares, with its part of the levels. */
+/** Levels from which a node that compares is worth a warning: the polynomial of a window takes one or a few. */
+const MANY_LEVELS = 8;
+
+/** One for each node that compares at many levels, with its part of them. */
 export const comparisonWarnings = (comparisons: readonly Comparison[], core: Graph<CoreKind>): readonly string[] =>
-	comparisons.map(
-		(comparison) =>
-			`${comparison.node}: ${comparison.op} over encrypted values takes about ${comparison.levels} of ${depthOf(core)} levels; ` +
-			remedyOf([comparison]),
-	);
+	comparisons
+		.filter(({ levels }) => levels >= MANY_LEVELS)
+		.map(
+			(comparison) =>
+				`${comparison.node}: ${comparison.op} over encrypted values takes about ${comparison.levels} of ${depthOf(core)} levels; ` +
+				remedyOf([comparison]),
+		);

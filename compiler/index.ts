@@ -69,7 +69,7 @@ const BACKENDS: readonly string[] = ['kernel', 'seal'];
 /** What types cannot say, and what callers without types get wrong. */
 const checkOptions = (options: CompileOptions): void => {
 	const { batch, precision, inputRange, security, optimize, backend, degree } = options;
-	const { maxError, maxpool, maxKeys, maxKeyBytes } = options;
+	const { maxError, accuracyBudget, maxLevels, maxpool, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
@@ -99,6 +99,13 @@ const checkOptions = (options: CompileOptions): void => {
 		);
 	if (maxError !== undefined)
 		check(maxError >= 1e-6 && maxError <= 1, `A largest error of ${maxError} is not between 0.000001 and 1.`);
+	if (accuracyBudget !== undefined)
+		check(
+			accuracyBudget >= 0.02 && accuracyBudget <= 20,
+			`A budget of ${accuracyBudget} points of accuracy is not between 0.02 and 20.`,
+		);
+	if (maxLevels !== undefined)
+		check(Number.isSafeInteger(maxLevels) && maxLevels >= 1, `${maxLevels} levels cannot be a limit.`);
 	if (maxpool !== undefined)
 		check(maxpool === 'average', `MaxPool cannot be replaced by "${maxpool}", only by "average".`);
 	for (const [what, value] of [

@@ -68,6 +68,15 @@ export type CompileOptions = {
 	 * Without calibration it is the error of each polynomial, of which only a warning says that it is missed. 1e-6 to 1.
 	 */
 	readonly maxError?: number;
+	/**
+	 * Points of accuracy, of a hundred, that the polynomials may cost: twice as many decisions may flip on the calibration samples,
+	 * since about half of those that flip were wrong before. The fewest levels that keep this are taken. Default 0.2; 0.02 to 20.
+	 */
+	readonly accuracyBudget?: number;
+	/** Levels that the model may take at most, as the trade-off of the report counts them: the most accurate polynomials within are taken. */
+	readonly maxLevels?: number;
+	/** Linear layers behind polynomials are fitted anew to the calibration samples, unless this is false. */
+	readonly compensation?: boolean;
 	/** MaxPool and GlobalMaxPool become means over the same windows: another model, which costs no polynomial. */
 	readonly maxpool?: 'average';
 };

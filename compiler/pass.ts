@@ -43,3 +43,15 @@ const verify = <T>(pass: string, result: T, ir: Ir<T>): void => {
 		throw new InternalError(pass, `left an invalid result: ${error instanceof Error ? error.message : String(error)}`);
 	}
 };
+
+/** The IR inside a pass's result; a result without one has nothing to check. */
+export const inside = <T, I>(ir: Ir<I>, part: (result: T) => I | undefined): Ir<T> => ({
+	verify: (result) => {
+		const found = part(result);
+		if (found !== undefined) ir.verify(found);
+	},
+	print: (result) => {
+		const found = part(result);
+		return found === undefined ? 'no parameters of this ring degree are enough\n' : ir.print(found);
+	},
+});

@@ -1,41 +1,33 @@
 import type { Program } from '../runtime/plan.ts';
-import { type BatchGoal, chooseBatch, type TryAt } from './batch.ts';
-import { type InputKnowledge, withAccepted } from './calibration/accepted.ts';
+import type { InputKnowledge } from './calibration/accepted.ts';
 import { replacementWarning } from './calibration/replaced.ts';
-import { type ExtremeSamples, extremeSamples, slotValues } from './calibration/slots.ts';
 import { inputValues, samplesOf } from './calibration/values.ts';
 import type { Miss } from './ckks/explain.ts';
-import { narrowed } from './ckks/order.ts';
-import type { Solution } from './ckks/parameters.ts';
-import { ParameterSolver } from './ckks/parameters.ts';
-import { modulusLimit, RING_DEGREES } from './ckks/security.ts';
-import * as ckks from './ckks/text.ts';
-import { verify as verifyCkks } from './ckks/verify.ts';
+import { RING_DEGREES } from './ckks/security.ts';
 import { endsOf } from './codegen/ends.ts';
 import { programOf } from './codegen/program.ts';
 import * as plan from './codegen/text.ts';
 import { verify as verifyPlan } from './codegen/verify.ts';
 import { comparisonHint, comparisonsIn, comparisonWarnings } from './comparisons.ts';
 import { CompileError, type Issue, refuse } from './errors.ts';
-import { type KeyLimit, withinKeys } from './keys.ts';
+import type { KeyLimit } from './keys.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
 import { type CompileContext, type CompileOptions, targetOf } from './options.ts';
-import { choosePacking, newSearch, type Packing } from './packing/choose.ts';
-import { type Lowered, lower } from './packing/lower.ts';
+import type { Packing } from './packing/choose.ts';
+import type { Lowered } from './packing/lower.ts';
 import type { Search } from './packing/propose.ts';
-import { type Ir, PassRunner } from './pass.ts';
+import { type Ir, inside, PassRunner } from './pass.ts';
+import { type Parameterised, parametersFor, type Solved } from './rings.ts';
 import { depthOf as slotDepth } from './slots/depths.ts';
-import type { PackedInputs } from './slots/evaluate.ts';
-import * as slots from './slots/text.ts';
-import { verify as verifySlots } from './slots/verify.ts';
-import { depthOf, leastDepthOf, stepsOf } from './tensor/depth.ts';
-import type { CoreKind, Graph } from './tensor/graph.ts';
+import { depthOf, stepsOf } from './tensor/depth.ts';
+import type { BodyKind, CoreKind, Graph } from './tensor/graph.ts';
 import { absorbFactors } from './tensor/passes/absorb-factors.ts';
 import { type Approximated, approximate } from './tensor/passes/approximate.ts';
 import { defer } from './tensor/passes/defer.ts';
 import { fuse } from './tensor/passes/fuse.ts';
 import { innerSoftmax } from './tensor/passes/inner-softmax.ts';
 import { lowerPolynomials } from './tensor/passes/lower-polynomials.ts';
+import { mergePools } from './tensor/passes/merge-pools.ts';
 import { prune } from './tensor/passes/prune.ts';
 import { type Split, split } from './tensor/passes/split.ts';
 import * as tensor from './tensor/text.ts';
@@ -47,6 +39,8 @@ export type Stages = {
 	/** Warnings about the model as a whole. */
 	readonly remarks: readonly string[];
 	readonly split: Split;
+	/** The body as its functions are replaced: what `approximated` is compared with. */
+	readonly fused: Graph<BodyKind>;
 	readonly approximated: Approximated;
 	readonly core: Graph<CoreKind>;
 	readonly knowledge: InputKnowledge;
@@ -66,9 +60,6 @@ export type Stages = {
 	readonly sources: readonly number[];
 };
 
-/** Parameters, and the samples their noise was predicted on. */
-type Solved = Solution & { readonly samples: readonly PackedInputs[] };
-
 /** Names of the passes, in order. `pack` and `parameters` run again for each ring degree that is tried. */
 export const PASSES = [
 	'import',
@@ -76,6 +67,7 @@ export const PASSES = [
 	'inner-softmax',
 	'split',
 	'fuse-affine',
+	'merge-pools',
 	'approximate',
 	'lower-polynomials',
 	'fuse-again',
@@ -90,20 +82,11 @@ export const PASSES = [
 export const runPipeline = (model: Uint8Array, options: CompileOptions, context: CompileContext): Stages => {
 	const passes = new PassRunner(context, PASSES);
 	const graphs: Ir<Graph> = { verify: verifyTensor, print: tensor.print };
-	const circuits: Ir<Circuits> = {
-		verify: ({ lowered, solution }) => {
-			verifySlots(lowered.circuit);
-			verifyCkks(solution.circuit);
-		},
-		print: ({ lowered }) => slots.print(lowered.circuit),
-	};
-	const packings: Ir<Packed> = of({ verify: verifySlots, print: slots.print }, (p) => p.lowered.circuit);
-	const solutions: Ir<Solved | undefined> = of({ verify: verifyCkks, print: ckks.print }, (s) => s?.circuit);
 
 	const imported = passes.run(
 		'import',
 		() => importModel(model, options, context),
-		of(graphs, (m) => m.graph),
+		inside(graphs, (m) => m.graph),
 	);
 	// First: a softmax of which columns are picked is still at the end of the model.
 	const deferred = passes.run('defer', () => defer(imported.graph), graphs);
@@ -111,82 +94,59 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	const parts = passes.run(
 		'split',
 		() => split(body),
-		of(graphs, (s) => s.body),
+		inside(graphs, (s) => s.body),
 	);
 	// Before `approximate`: ranges are then those of the values that reach an activation in the compiled program.
-	const fused = passes.run('fuse-affine', () => prune(fuse(parts.body)), graphs);
+	const composed = passes.run('fuse-affine', () => prune(fuse(parts.body)), graphs);
+	// After it: maps that leave everything in its place no longer stand between a function and a pooling.
+	const fused = passes.run('merge-pools', () => mergePools(composed), graphs);
 	refuseLongChain(fused);
 	const samples = samplesOf(imported, parts, options);
 	const remarks = remarksOf(model, options, context, parts);
 	const values = inputValues(imported, parts, samples, options);
-	const approximated = passes.run(
-		'approximate',
-		() => approximate(fused, { ...options, samples, inputs: values.bounds, tails: parts.tails }),
-		of(graphs, (a) => a.graph),
-	);
-	const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);
-	// Again: shifts and leading factors of the polynomials go into the layers around them.
-	const merged = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
-	// Last: what is left of averages and scalings become sums, which need no products.
-	const core = passes.run('absorb-factors', () => absorbFactors(merged), graphs);
-	refuseConstants(core);
-	const knowledge = withAccepted(core, values);
-	const extremes = extremeSamples(core, knowledge);
-
-	// Packing needs the number of slots, the number of slots follows from the ring degree, and whether that holds the modulus is
-	// known only at the end: so ring degrees, and numbers of samples that share the slots, are tried.
-	const misses: Miss[] = [];
-	let last: Tried | undefined;
-	const tryAt: TryAt<Tried> = (ringDegree, batch) => {
-		const hopeless = hopelessAt(core, ringDegree, batch, options, misses);
-		if (hopeless !== undefined) {
-			misses.push(hopeless);
-			return undefined;
-		}
-		last = undefined;
-		const packed = passes.run(
-			'pack',
-			() => pack(newSearch(core, ringDegree / 2 / batch), ringDegree, options),
-			packings,
+	const replaced = (compute: () => Approximated): Built => {
+		const approximated = passes.run(
+			'approximate',
+			compute,
+			inside(graphs, (a) => a.graph),
 		);
-		const solution = passes.run(
-			'parameters',
-			() => solve(packed.lowered, knowledge, extremes, ringDegree, options, (miss) => misses.push({ ...miss, batch })),
-			solutions,
-		);
-		if (solution === undefined) return undefined;
-		// After `parameters`: which keys are dear depends on the levels they are used at.
-		const keyed = passes.run(
-			'limit-keys',
-			() => keep(packed, solution, options, (lowered) => solve(lowered, knowledge, extremes, ringDegree, options)),
-			of(circuits, (k) => k),
-		);
-		last = keyed && { ...packed, ...keyed, before: { lowered: packed.lowered, solution } };
-		return last;
+		const lowerable = passes.run('lower-polynomials', () => lowerPolynomials(approximated.graph), graphs);
+		// Again: shifts and leading factors of the polynomials go into the layers around them.
+		const merged = passes.run('fuse-again', () => prune(fuse(lowerable)), graphs);
+		// Last: what is left of averages and scalings become sums, which need no products.
+		const core = passes.run('absorb-factors', () => absorbFactors(merged), graphs);
+		refuseConstants(core);
+		return { approximated, core, ...parametersFor(core, values, options, passes) };
 	};
-	const found = chooseBatch(batchGoal(options), targetOf(options).backend, tryAt);
+	const wanted = replaced(() =>
+		approximate(fused, {
+			...options,
+			samples,
+			inputs: values.bounds,
+			tails: parts.tails,
+			onPoint: (tried) =>
+				context.onProgress?.({ stage: 'polynomials tried', done: tried, total: Math.max(tried + 1, USUAL_TRIALS) }),
+		}),
+	);
+	const built = withinModulus(wanted, replaced);
+	const { approximated, core, knowledge, misses, found } = built;
 	if (found === undefined) return refuseDepth(core, imported, options);
-	const { solution, before, ...packed } = found;
-	if (found !== last) {
-		// Another was tried after it: what is shown of these passes ends with the one that was chosen.
-		passes.run('pack', () => ({ ...packed, ...before }), packings);
-		passes.run('parameters', () => before.solution, solutions);
-		passes.run('limit-keys', () => found, circuits);
-	}
+	const { solution, before: _, ...packed } = found;
 	const ends = endsOf(imported, parts, core, knowledge, packed.lowered, solution);
 	const plans: Ir<Program> = { verify: verifyPlan, print: plan.print };
 	const { program, sources } = passes.run(
 		'schedule',
 		() => programOf(options.name ?? imported.name, solution.circuit, ends, targetOf(options)),
-		of(plans, (generated) => generated.program),
+		inside(plans, (generated) => generated.program),
 	);
 	const depth = slotDepth(packed.lowered.circuit);
 	const { ringDegree } = solution.circuit.parameters;
 	const missed = misses.findLast((miss) => miss.ringDegree < ringDegree);
 	return {
 		imported,
-		remarks: [...remarks, ...comparisonWarnings(comparisonsIn(core, imported), core)],
+		remarks: [...remarks, ...shallower(wanted, built), ...comparisonWarnings(comparisonsIn(core, imported), core)],
 		split: parts,
+		fused,
 		approximated,
 		core,
 		knowledge,
@@ -199,11 +159,34 @@ export const runPipeline = (model: Uint8Array, options: CompileOptions, context:
 	};
 };
 
-const batchGoal = ({ batch, optimize }: CompileOptions): BatchGoal => {
-	if (batch === undefined && optimize !== 'throughput') return 1;
-	if (typeof batch === 'number') return batch;
-	return optimize === 'throughput' ? 'throughput' : 'free';
+/** Ways of replacing functions that are looked at, about: how many they are is known when the last one was. */
+const USUAL_TRIALS = 10;
+
+type Built = Parameterised & { readonly approximated: Approximated; readonly core: Graph<CoreKind> };
+
+/** The model with fewer levels, where no ring degree holds those of the polynomials that do what is asked. */
+const withinModulus = (wanted: Built, replaced: (compute: () => Approximated) => Built): Built => {
+	let built = wanted;
+	while (built.found === undefined) {
+		const fewer = built.approximated.within(levelsThatFit(built.approximated.levels, built.misses));
+		if (fewer === undefined) return wanted;
+		built = replaced(() => fewer);
+	}
+	return built;
 };
+
+/** About as many levels as the largest modulus holds, and fewer than before in any case. */
+const levelsThatFit = (levels: number, misses: readonly Miss[]): number => {
+	const parts = misses.flatMap(({ limit, missing }) => (missing === undefined ? [] : [limit / (limit + missing)]));
+	return Math.min(levels - 1, Math.ceil(levels * Math.max(...parts, 0.5)));
+};
+
+const shallower = (wanted: Built, built: Built): readonly string[] =>
+	built === wanted
+		? []
+		: [
+				`no ring degree holds the ${wanted.approximated.levels} levels of the polynomials that keep what is asked for: these are the best within ${built.approximated.levels}`,
+			];
 
 /** What --maxpool average makes of the model, beside the replaced nodes, which warn by themselves. */
 const remarksOf = (
@@ -251,78 +234,6 @@ const refuseDepth = (core: Graph<CoreKind>, imported: ImportedModel, options: Co
 	});
 };
 
-type Packed = { readonly search: Search; readonly packing: Packing; readonly lowered: Lowered };
-
-const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
-	const packing = choosePacking(search, ringDegree, targetOf(options));
-	return { search, packing, lowered: lower(search.graph, packing, search.slots) };
-};
-
-type Circuits = { readonly lowered: Lowered; readonly solution: Solved; readonly keyLimit?: KeyLimit };
-
-/** One ring degree and number of samples, and what it was before its keys were limited. */
-type Tried = Packed & Circuits & { readonly before: Pick<Circuits, 'lowered' | 'solution'> };
-
-/** The packed circuit within the limits on its keys, and parameters for it. */
-const keep = (
-	{ lowered }: Packed,
-	solution: Solved,
-	options: CompileOptions,
-	solveAgain: (lowered: Lowered) => Solved | undefined,
-): Circuits | undefined => {
-	const kept = withinKeys(lowered.circuit, solution, options, (circuit) => solveAgain({ ...lowered, circuit }));
-	if (kept === undefined) return undefined;
-	const { circuit, ...rest } = kept;
-	return { ...rest, lowered: { ...lowered, circuit } };
-};
-
-/** Parameters for the packed circuit, if this ring degree has any. */
-const solve = (
-	lowered: Lowered,
-	knowledge: InputKnowledge,
-	extremes: ExtremeSamples,
-	ringDegree: number,
-	options: CompileOptions,
-	missed?: (miss: Omit<Miss, 'batch'>) => void,
-): Solved | undefined => {
-	const values = slotValues(lowered, knowledge, extremes);
-	const solver = new ParameterSolver(lowered.circuit, {
-		ringDegree,
-		security: options.security ?? 128,
-		precision: options.precision ?? DEFAULT_PRECISION,
-		batch: ringDegree / 2 / lowered.circuit.slots,
-		backend: targetOf(options).backend,
-		...values,
-	});
-	const solution = solver.solve();
-	if (solution !== undefined)
-		return { ...solution, circuit: narrowed(solution.circuit, options.optimize ?? 'latency'), samples: values.samples };
-	missed?.(solver.miss());
-	return undefined;
-};
-
-/** Bits of precision relative to the largest output when none are asked for: errors of a thousandth keep decisions. */
-const DEFAULT_PRECISION = 10;
-
-/** Fewer virtual slots than one, or fewer bits than the squares alone need (affine maps may be composed or be sums), or far fewer than a smaller ring lacked. */
-const hopelessAt = (
-	core: Graph<CoreKind>,
-	ringDegree: number,
-	batch: number,
-	options: CompileOptions,
-	misses: readonly Miss[],
-): Miss | undefined => {
-	const limit = modulusLimit(ringDegree, options.security ?? 128);
-	const miss = { ringDegree, batch, limit, remedies: [] };
-	if (ringDegree / 2 < batch) return { ...miss, cause: 'slots' };
-	if (limit < 16 * (leastDepthOf(core) + 2)) return { ...miss, cause: 'depth' };
-	const needed = misses.reduce((bits, missed) => Math.max(bits, missed.limit + (missed.missing ?? 0)), 0);
-	return needed > FAR_FROM_ENOUGH * limit ? { ...miss, cause: 'depth', missing: needed - limit } : undefined;
-};
-
-/** Another ring degree has other packings, and other noise: neither changes the modulus that is needed by as much as this factor. */
-const FAR_FROM_ENOUGH = 1.3;
-
 /** Outputs may turn out constant only here: x + (c - x), or a Relu whose operand is never positive. */
 const refuseConstants = ({ nodes, outputs }: Graph<CoreKind>): void => {
 	const issues = outputs.flatMap(({ name, id }): Issue[] => {
@@ -332,15 +243,3 @@ const refuseConstants = ({ nodes, outputs }: Graph<CoreKind>): void => {
 	});
 	if (issues.length > 0) throw new CompileError(issues);
 };
-
-/** The IR inside a pass's result; a result without one has nothing to check. */
-const of = <T, I>(ir: Ir<I>, inside: (result: T) => I | undefined): Ir<T> => ({
-	verify: (result) => {
-		const found = inside(result);
-		if (found !== undefined) ir.verify(found);
-	},
-	print: (result) => {
-		const found = inside(result);
-		return found === undefined ? 'no parameters of this ring degree are enough\n' : ir.print(found);
-	},
-});

@@ -9,6 +9,7 @@ import { memoryOn, totalMemory } from './codegen/budget.ts';
 import { evaluationMilliseconds } from './codegen/times.ts';
 import { type CompileOptions, type TargetBackend, targetOf } from './options.ts';
 import type { Stages } from './pipeline.ts';
+import { type AccuracyReport, accuracyOf } from './report/accuracy.ts';
 import { type KeyReport, keysOf } from './report/keys.ts';
 import { type LayerReport, layersOf } from './report/layers.ts';
 import type { Shape } from './tensor/graph.ts';
@@ -97,8 +98,8 @@ export type Report = {
 	} & Surroundings;
 	readonly layers: readonly LayerReport[];
 	readonly activations: readonly ActivationFit[];
-	/** Part of the calibration samples whose decisions the polynomials keep. */
-	readonly agreement: number | undefined;
+	/** What polynomials do to accuracy, as seen on the calibration samples; only where there are any. */
+	readonly accuracy?: AccuracyReport;
 	readonly range: {
 		readonly source: string;
 		/** Can no accepted input leave the modulus? Else only inputs like those of the calibration cannot. */
@@ -120,6 +121,8 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const count = (kind: Kind): number => circuit.ops.filter((op) => op.kind === kind).length;
 	const { keepConstants } = program.server;
 	const memory = memoryOn(program.server, backend, keepConstants);
+	const times = timesOf(stages, backend);
+	const accuracy = accuracyOf(stages, times.evaluateMs, options);
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
 		model: {
@@ -154,10 +157,10 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			downloadBytes: trafficOf(program.client.outputs, (level) => outputLength(parameters, level)),
 		},
 		backend,
-		predicted: { ...predictionOf(stages), ...timesOf(stages, backend) },
+		predicted: { ...predictionOf(stages), ...times },
 		layers: layersOf(stages, backend),
 		activations: approximated.report.activations,
-		agreement: approximated.report.agreement?.decisions,
+		...(accuracy === undefined ? {} : { accuracy }),
 		range: {
 			source,
 			guaranteed: solution.guaranteed,
@@ -167,13 +170,16 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	};
 };
 
+/** The largest error of polynomials on other inputs may be so much larger than on the calibration samples: they are few, and fitted to. */
+const UNSEEN = 3;
+
 /** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
 const predictionOf = (stages: Stages): Omit<Report['predicted'], keyof Times> => {
 	const { approximated, split, core, knowledge } = stages;
 	const exact = approximated.report.activations.length === 0;
 	const approximation = exact ? new Map<string, number>() : outputDifferences(split.body, core, knowledge.samples);
 	const outputs = stages.program.client.outputs.map(({ name, predictedError, magnitude }) => {
-		const error = predictedError + (approximation.get(name) ?? 0);
+		const error = predictedError + UNSEEN * (approximation.get(name) ?? 0);
 		const bitsOf = (e: number): number => Math.log2(Math.max(magnitude, e) / e);
 		return { error, bits: bitsOf(error), encryptionBits: bitsOf(predictedError) };
 	});
@@ -182,7 +188,7 @@ const predictionOf = (stages: Stages): Omit<Report['predicted'], keyof Times> =>
 		error: Math.max(...outputs.map(({ error }) => error)),
 		encryptionError: Math.max(...stages.program.client.outputs.map(({ predictedError }) => predictedError)),
 		encryptionBits: rounded(Math.min(...outputs.map(({ encryptionBits }) => encryptionBits))),
-		approximationError: Math.max(0, ...approximation.values()),
+		approximationError: UNSEEN * Math.max(0, ...approximation.values()),
 	};
 };
 

@@ -64,6 +64,19 @@ const applyHead = (input: InputPacking, data: ArrayLike<number>): Float64Array =
 	return values;
 };
 
+/** Why a sample would not be encrypted; undefined where it would. */
+export const refusalOf = (program: ClientProgram, sample: Sample): RefusedError | undefined => {
+	try {
+		const given = asMap(sample);
+		checkNames(program, given);
+		for (const input of program.inputs) applyHead(input, given.get(input.name) as ArrayLike<number>);
+		return undefined;
+	} catch (error) {
+		if (error instanceof RefusedError) return error;
+		throw error;
+	}
+};
+
 /**
  * The real slots of every part of every input: packed[input][part], for at most `batch` samples at once.
  * Throws RefusedError 'input' naming the input, the element, its value, the range and what would help.

@@ -34,8 +34,25 @@ export const levelChart = (layers: Report['layers'], top: number): string => {
 	return `<div class="scroll"><svg class="chart wide" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="level after each layer"><path d="${path}"/>${labels.join('')}</svg></div>`;
 };
 
-/** A function (dashed) and the polynomial that replaces it, over the interval of the fit. */
-export const curveChart = ({ origin, fn, degree, curve: points }: Report['activations'][number]): string => {
+/** How often values lie in each part of an interval, as bars from the left to the right of a chart. */
+const histogramBars = (counts: readonly number[], width: number, height: number): string => {
+	const most = counts.reduce((a, b) => Math.max(a, b), 1);
+	const step = (width - 20) / counts.length;
+	return counts
+		.map((count, i) => {
+			const h = (Math.sqrt(count / most) * (height - 48)).toFixed(1);
+			return count === 0
+				? ''
+				: `<rect class="data" x="${px(10 + i * step)}" y="${px(height - 28 - Number(h))}" width="${px(step)}" height="${h}"/>`;
+		})
+		.join('');
+};
+
+/** A function (dashed) and the polynomial that replaces it, over the interval of the fit, before the square roots of how often values lie there. */
+export const curveChart = (
+	{ origin, fn, degree, curve: points }: Report['activations'][number],
+	histogram: readonly number[] = [],
+): string => {
 	const [width, height] = [380, 190];
 	const xs = points.map(([x]) => x);
 	const ys = points.flatMap(([, exact, polynomial]) => [exact, polynomial]);
@@ -45,7 +62,7 @@ export const curveChart = ({ origin, fn, degree, curve: points }: Report['activa
 	const line = (kind: string, of: 1 | 2): string =>
 		`<path class="${kind}" d="M${points.map((point) => place(point[0], point[of])).join('L')}"/>`;
 	const title = `${origin}: ${fn} and its polynomial of degree ${degree}`;
-	return `<figure class="curve"><svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${line('exact', 1)}${line('fitted', 2)}<text x="34" y="${height - 8}">${formatNumber(left)}</text><text x="${width - 34}" y="${height - 8}">${formatNumber(right)}</text></svg><figcaption>${escapeHtml(title)}</figcaption></figure>`;
+	return `<figure class="curve"><svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${histogramBars(histogram, width, height)}${line('exact', 1)}${line('fitted', 2)}<text x="34" y="${height - 8}">${formatNumber(left)}</text><text x="${width - 34}" y="${height - 8}">${formatNumber(right)}</text></svg><figcaption>${escapeHtml(title)}</figcaption></figure>`;
 };
 
 /** Precision of each layer's result as a bar, in bits. */

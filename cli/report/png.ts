@@ -6,26 +6,34 @@ export type Color = readonly [red: number, green: number, blue: number, alpha: n
 /**
  * A PNG image of at most 256 colours; pixels are indices of the palette, row by row. The bytes follow from the arguments alone.
  */
-export const indexedPng = (pixels: Uint8Array, width: number, palette: readonly Color[]): Uint8Array => {
-	const height = Math.ceil(pixels.length / width);
-	const header = new Uint8Array([...bigEndian(width), ...bigEndian(height), 8, INDEXED, 0, 0, 0]);
-	// Each row begins with its filter, which is none.
-	const rows = new Uint8Array(height * (width + 1));
-	for (let row = 0; row < height; row++)
-		rows.set(pixels.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
-	return joined([
-		SIGNATURE,
-		chunk('IHDR', header),
+export const indexedPng = (pixels: Uint8Array, width: number, palette: readonly Color[]): Uint8Array =>
+	png(pixels, width, INDEXED, [
 		chunk('PLTE', Uint8Array.from(palette.flatMap((color) => color.slice(0, 3)))),
 		chunk(
 			'tRNS',
 			Uint8Array.from(palette, ([, , , alpha]) => alpha),
 		),
+	]);
+
+/** A PNG image of any colours: red, green and blue of each pixel, row by row. */
+export const colorPng = (pixels: Uint8Array, width: number): Uint8Array => png(pixels, width, TRUE_COLOR, []);
+
+const png = (pixels: Uint8Array, width: number, kind: number, colors: readonly Uint8Array[]): Uint8Array => {
+	const row = kind === TRUE_COLOR ? 3 * width : width;
+	const height = Math.ceil(pixels.length / row);
+	// Each row begins with its filter, which is none.
+	const rows = new Uint8Array(height * (row + 1));
+	for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);
+	return joined([
+		SIGNATURE,
+		chunk('IHDR', new Uint8Array([...bigEndian(width), ...bigEndian(height), 8, kind, 0, 0, 0])),
+		...colors,
 		chunk('IDAT', zlibSync(rows, { level: 9 })),
 		chunk('IEND', new Uint8Array()),
 	]);
 };
 
+const TRUE_COLOR = 2;
 const INDEXED = 3;
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 

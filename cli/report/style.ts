@@ -23,6 +23,9 @@ svg a:hover rect.frame { stroke: currentColor; stroke-width: 2; }
 path { fill: none; stroke: var(--accent); stroke-width: 2; }
 path.exact { stroke: currentColor; stroke-width: 1.5; stroke-dasharray: 4 3; opacity: .6; }
 path.link { stroke: #888; stroke-width: 1.2; } path.arrow { fill: #888; stroke: none; }
+path.dots { stroke-width: 3; stroke-linecap: round; opacity: .55; } path.dots.marked { stroke: var(--warn); stroke-width: 7; opacity: 1; }
+rect.data { fill: #8883; } rect.cell { fill: var(--accent); } rect.noise { fill: var(--warn); opacity: .55; }
+svg.plot { max-width: 640px; min-width: 420px; }
 ul { padding-left: 1.2rem; font-size: .9rem; }
 figure { margin: 0; } figcaption { font-size: .85rem; color: #888; } figcaption b { color: CanvasText; font-weight: 600; }
 figure.curve { display: inline-block; width: 48%; margin: 0 1% 1rem 0; text-align: center; }

@@ -1,4 +1,4 @@
-import { largest, scaled } from '../numeric/vectors.ts';
+import { largest } from '../numeric/vectors.ts';
 import type { Samples } from '../options.ts';
 import { countOf, sampleAt, spread } from '../tensor/calibrate.ts';
 import { evaluateAll } from '../tensor/evaluate.ts';
@@ -9,7 +9,7 @@ import type { InputValues } from './values.ts';
 /** What is known of the inputs, and what the program will accept. */
 export type InputKnowledge = InputValues & {
 	readonly accepted: ReadonlyMap<string, Interval>;
-	/** The samples moved away from the middle of what calibration saw, to the ends of what is accepted. */
+	/** The samples with their outermost elements moved to the ends of what is accepted. */
 	readonly stretched: Samples;
 };
 
@@ -47,11 +47,18 @@ const stretchedBy = (samples: Samples, margin: number): Pick<InputKnowledge, 'ac
 		accepted.set(name, [low - margin * width, high + margin * width]);
 		stretched.set(
 			name,
-			values.map((x) => scaled(x, 1 + 2 * margin, -2 * margin * middle)),
+			values.map((x) => x.map((v) => stretch(v, middle, width / 2, margin))),
 		);
 	}
 	return { accepted, stretched };
 };
+
+/**
+ * v moved away from the middle: by nothing there, by 2 margin of its distance at the ends of what was seen, t = 1, and by t^3 of that between.
+ * Inputs beyond what calibration saw have few elements out there, and the others as usual.
+ */
+const stretch = (v: number, middle: number, half: number, margin: number): number =>
+	middle + (v - middle) * (1 + 2 * margin * Math.abs((v - middle) / half) ** 3);
 
 /** The largest value of each node over some of the samples. */
 const sizesOf = (core: Graph<CoreKind>, samples: Samples): readonly number[] => {

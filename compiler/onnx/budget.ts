@@ -6,12 +6,14 @@ import type { Value } from './value.ts';
 /** Bytes that constants and linear maps may take together while a model is imported: with what one more operation takes, below 1 GB. */
 const MAX_BYTES = 640_000_000;
 
-/** Bytes of a node: a thousand for itself, 12 for each entry of a matrix, 4 for a row, 8 for an element of the bias. */
+/** Bytes of a node: a thousand for itself, 12 for each entry of a matrix, 4 for a row or a member of a window, 8 for an element of the bias. */
 const bytesOf = (node: Node): number =>
 	1000 +
 	(node.kind === 'affine'
 		? node.terms.reduce((sum, { matrix }) => sum + 12 * nonZeros(matrix) + 4 * matrix.rows, node.bias.byteLength)
-		: 0);
+		: node.kind === 'pooled'
+			? node.windows.start.byteLength + node.windows.members.byteLength
+			: 0);
 
 /**
  * What an import holds, counted as it grows: operations that are small enough each may still be too many. Constants that share

@@ -1,18 +1,11 @@
 import { sizeOf } from '../tensor/graph.ts';
-import { MAX_ELEMENTS } from '../tensor/maps/rows.ts';
 import { range, selectionMatrix, takeSource } from '../tensor/maps/selection.ts';
+import { type Groups, pairsOf, roundOf, roundsOf } from '../tensor/tournament.ts';
 import { activated, larger, smaller } from './algebra.ts';
 import { affineOf, type Constant, type Site, unsupported, type Value, type ValueTerm } from './value.ts';
 
 /** What is looked for among several values. */
 export type Extreme = 'largest' | 'smallest';
-
-/** Members of every group: indices along one axis, none twice in a group. */
-export type Groups = readonly (readonly number[])[];
-
-/** Rounds in which groups are decided: ceil(log2 k) for k members, of the largest group. */
-export const roundsOf = (groups: Groups): number =>
-	Math.ceil(Math.log2(groups.reduce((most, members) => Math.max(most, members.length), 1)));
 
 /** The largest of some values with broadcasting, or the smallest: neighbours are compared, then the winners, and so on. */
 export const extremeOf = (site: Site, values: readonly Value[], extreme: Extreme): Value | undefined => {
@@ -21,10 +14,6 @@ export const extremeOf = (site: Site, values: readonly Value[], extreme: Extreme
 		values.length <= 1 ? values : decided(pairsOf(values).map(([a, b]) => (b === undefined ? a : better(site, a, b))));
 	return decided(values)[0];
 };
-
-/** Neighbours two by two; the last of an odd number is alone. */
-const pairsOf = <T>(list: readonly T[]): (readonly [T, T | undefined])[] =>
-	list.flatMap((a, i) => (i % 2 === 0 ? [[a, list[i + 1]] as const] : []));
 
 /** Along the axis, contender i is the sum over the terms of sign * value[source[i]]; a source of -1 stands for 0. */
 type Term = { readonly value: Value; readonly source: readonly number[]; readonly sign: 1 | -1 };
@@ -53,7 +42,7 @@ export const extremeAlong = (site: Site, x: Value, axis: number, groups: Groups,
 	};
 	let terms: readonly Term[] = [{ value: x, source: range(x.shape[axis] as number), sign: 1 }];
 	let playing = groups;
-	for (let rounds = checkedRounds(groups); rounds > 0; rounds--) {
+	for (let rounds = checkedRounds(roundsOf(groups)); rounds > 0; rounds--) {
 		const { left, right, winners } = roundOf(playing);
 		const compared = range(left.length).filter((i) => left[i] !== right[i]);
 		const sides = [left, right].map((side) => compared.map((i) => side[i] as number)) as [number[], number[]];
@@ -77,33 +66,15 @@ export const extremeAlong = (site: Site, x: Value, axis: number, groups: Groups,
 };
 
 /** Errors: 'unsupported' for more rounds than any parameters have levels for, at two in each. */
-const checkedRounds = (groups: Groups): number => {
-	const rounds = roundsOf(groups);
-	return rounds <= MOST_ROUNDS
+export const checkedRounds = (rounds: number): number =>
+	rounds <= MOST_ROUNDS
 		? rounds
 		: unsupported(
 				`Comparing more than ${2 ** MOST_ROUNDS} encrypted values takes ${rounds} polynomials in a row, for which there are not the levels.`,
 				'Retrain with a mean in the place of the extreme.',
 			);
-};
 
 const MOST_ROUNDS = 14;
-
-/** One round: the neighbours that meet, one who is alone met by itself, and the groups of winners, numbered as the pairs are. */
-const roundOf = (groups: Groups): { readonly left: number[]; readonly right: number[]; readonly winners: Groups } => {
-	const [left, right]: [number[], number[]] = [[], []];
-	const known = new Map<number, number>();
-	const winnerOf = (a: number, b: number): number => {
-		const pair = a * MAX_ELEMENTS + b;
-		const met = known.get(pair);
-		if (met !== undefined) return met;
-		known.set(pair, left.length);
-		left.push(a);
-		return right.push(b) - 1;
-	};
-	const winners = groups.map((members) => pairsOf(members).map(([a, b = a]) => winnerOf(a, b)));
-	return { left, right, winners };
-};
 
 const extremeOfConstant = (x: Constant, axis: number, groups: Groups, extreme: Extreme): Constant => {
 	const better = extreme === 'largest' ? Math.max : Math.min;

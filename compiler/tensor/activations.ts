@@ -23,9 +23,14 @@ type Definition = {
 	readonly of: (x: number, first: number, second: number) => number;
 	/** Points in ]low, high[ at which the function may be smallest or largest; none when it is monotone. */
 	readonly turns?: (low: number, high: number, first: number) => readonly number[];
+	/** Does it never fall, given its first parameter? */
+	readonly rises?: (first: number) => boolean;
 	/** Where the function is defined and has a derivative to follow: above 0, from 0 on, or on either side of 0. */
 	readonly domain?: 'above' | 'from' | 'beside';
 };
+
+const always = (): boolean => true;
+const unlessNegative = (first: number): boolean => first >= 0;
 
 const at =
 	(...points: readonly number[]) =>
@@ -41,33 +46,33 @@ const waves =
 	};
 
 const definitions: Readonly<Record<Activation, Definition>> = {
-	relu: { of: relu },
-	sigmoid: { of: sigmoid },
-	tanh: { of: Math.tanh },
+	relu: { of: relu, rises: always },
+	sigmoid: { of: sigmoid, rises: always },
+	tanh: { of: Math.tanh, rises: always },
 	silu: { of: silu, turns: at(-1.278464543) },
 	gelu: { of: gelu, turns: at(-0.751791525) },
 	geluTanh: { of: geluTanh, turns: at(-0.752461422) },
-	leakyRelu: { of: leakyRelu, turns: at(0) },
-	elu: { of: elu, turns: at(0) },
-	softplus: { of: softplus },
-	softsign: { of: softsign },
+	leakyRelu: { of: leakyRelu, turns: at(0), rises: unlessNegative },
+	elu: { of: elu, turns: at(0), rises: unlessNegative },
+	softplus: { of: softplus, rises: always },
+	softsign: { of: softsign, rises: always },
 	mish: { of: mish, turns: at(-1.192430849) },
 	hardSwish: { of: hardSwish, turns: at(-1.5) },
-	clip: { of: clip },
+	clip: { of: clip, rises: always },
 	// Just above a negative threshold it is smallest.
 	thresholdedRelu: { of: thresholdedRelu, turns: (_, __, alpha) => [alpha + 1e-9 * Math.abs(alpha)] },
 	abs: { of: Math.abs, turns: at(0) },
-	erf: { of: erf },
-	exp: { of: Math.exp },
+	erf: { of: erf, rises: always },
+	exp: { of: Math.exp, rises: always },
 	log: { of: Math.log, domain: 'above' },
 	sqrt: { of: Math.sqrt, domain: 'from' },
 	reciprocal: { of: (x) => 1 / x, domain: 'beside' },
 	power: { of: (x, exponent) => x ** exponent, domain: 'above' },
 	sin: { of: Math.sin, turns: waves(0.5) },
 	cos: { of: Math.cos, turns: waves(0) },
-	atan: { of: Math.atan },
-	asinh: { of: Math.asinh },
-	sinh: { of: Math.sinh },
+	atan: { of: Math.atan, rises: always },
+	asinh: { of: Math.asinh, rises: always },
+	sinh: { of: Math.sinh, rises: always },
 	cosh: { of: Math.cosh, turns: at(0) },
 };
 
@@ -80,6 +85,10 @@ export const functionOf = ({ fn, parameters: [first = 0, second = 0] = [] }: App
 /** Points between which the function is monotone on an interval, as far as they matter for its range there. */
 export const turnsOf = ({ fn, parameters: [first = 0] = [] }: Applied, low: number, high: number): readonly number[] =>
 	definitions[fn].turns?.(low, high, first).filter((x) => x > low && x < high) ?? [];
+
+/** Is f(x) <= f(y) for all x <= y, as far as the table knows? */
+export const isNonDecreasing = ({ fn, parameters: [first = 0] = [] }: Applied): boolean =>
+	definitions[fn].rises?.(first) ?? false;
 
 /** Where the function can be approximated; undefined when that is everywhere. */
 export const domainOf = (fn: Activation): Definition['domain'] => definitions[fn].domain;

@@ -17,18 +17,72 @@ export type Agreement = {
 };
 
 /**
- * The decisions an output stands for, as integers; none when it is a value. Before what compares along an axis (softmax,
- * argMax, shares and the like): the largest there. Before a sigmoid, one element: its sign. Without a tail, scores: the largest of them.
+ * What an output decides by, line by line; none when it is a value. Before what compares along an axis (softmax, argMax,
+ * shares and the like): the lines there. Before a sigmoid, one element: itself and 0. Without a tail, scores: all of them.
  */
-export const decisionsOf = ({ nodes }: Graph, output: Output, tail: Tail, values: Float64Array): number[] => {
+const contestsOf = ({ nodes }: Graph, output: Output, tail: Tail, values: Float64Array): readonly Float64Array[] => {
 	let { shape } = output;
 	for (const op of tail) {
-		if ('axis' in op) return lines(values, shape, op.axis).map((line) => argMax(line));
+		if ('axis' in op) return lines(values, shape, op.axis);
 		if (op.op === 'reshape') shape = op.shape;
-		else if (op.op === 'sigmoid' && values.length === 1) return [(values[0] ?? 0) > 0 ? 1 : 0];
+		else if (op.op === 'sigmoid' && values.length === 1) return [Float64Array.of(0, values[0] ?? 0)];
 		else if (op.op !== 'sigmoid') return [];
 	}
-	return tail.length === 0 && isScores(nodeAt(nodes, output.id), output.shape) ? [argMax(values)] : [];
+	return tail.length === 0 && isScores(nodeAt(nodes, output.id), output.shape) ? [values] : [];
+};
+
+/** The decisions an output stands for, as integers; none when it is a value. */
+export const decisionsOf = (graph: Graph, output: Output, tail: Tail, values: Float64Array): number[] =>
+	contestsOf(graph, output, tail, values).map((line) => argMax(line));
+
+/**
+ * Part of the samples whose decisions are expected to differ, were errors independent of margins: how often the error of one
+ * sample, of the difference between its two largest scores, exceeds the margin between those of another. On n samples
+ * that are n^2 pairs, so it tells rates far below 1 / n, which counting flips cannot. With `scale`, of errors so many times as large.
+ */
+export const expectedFlips = (
+	graph: Graph,
+	tails: ReadonlyMap<string, Tail>,
+	exact: OutputSamples,
+	other: OutputSamples,
+	scale = 1,
+): number => {
+	const total = graph.outputs.reduce((sum, output) => {
+		const tail = tails.get(output.name) ?? [];
+		const races = (exact.get(output.name) ?? []).flatMap((values, i) => {
+			const theirs = contestsOf(graph, output, tail, other.get(output.name)?.[i] as Float64Array);
+			return contestsOf(graph, output, tail, values).map((line, k) => ({
+				k,
+				...raceOf(line, theirs[k] as Float64Array),
+			}));
+		});
+		return [...Map.groupBy(races, ({ k }) => k).values()].reduce((part, list) => part + exceeding(list, scale), sum);
+	}, 0);
+	return Math.min(1, total);
+};
+
+/** How far the largest of at least two values leads, and how much of that the other computation takes away. */
+type Race = { readonly margin: number; readonly error: number };
+
+const raceOf = (line: Float64Array, other: Float64Array): Race => {
+	const first = argMax(line);
+	const second = argMax(line.map((v, i) => (i === first ? Number.NEGATIVE_INFINITY : v)));
+	const margin = (line[first] as number) - (line[second] as number);
+	return { margin, error: margin - ((other[first] as number) - (other[second] as number)) };
+};
+
+/** Part of all pairs of races in which the error of one exceeds the margin of the other; an error that is no number exceeds all. */
+const exceeding = (races: readonly Race[], scale: number): number => {
+	const margins = races.map(({ margin }) => margin).sort((a, b) => a - b);
+	const errors = races
+		.map(({ error }) => (Number.isNaN(error) ? Number.POSITIVE_INFINITY : scale * error))
+		.sort((a, b) => a - b);
+	let [count, below] = [0, 0];
+	for (const error of errors) {
+		while (below < margins.length && (margins[below] as number) < error) below++;
+		count += below;
+	}
+	return count / (races.length ** 2 || 1);
 };
 
 /**

@@ -12,7 +12,7 @@ export const isSignedIdentity = (matrix: SparseMatrix): boolean =>
 /**
  * Levels that a node itself uses: 1 for a product and for an affine node with a matrix other than I or -I, 0 for a sum.
  * A polynomial counts as its lowered form, ceil(log2(degree + 1)), without the normalisation of its argument; what is
- * done without ciphertexts (inputs, tails) and what is still to be replaced (activations) counts 0.
+ * done without ciphertexts (inputs, tails) and what is still to be replaced (activations, pooled or not) counts 0.
  */
 export const levelsOf = (node: Node): number => {
 	switch (node.kind) {
@@ -21,7 +21,7 @@ export const levelsOf = (node: Node): number => {
 		case 'affine':
 			return node.terms.every(({ matrix }) => isSignedIdentity(matrix)) ? 0 : 1;
 		case 'polynomial':
-			return Math.ceil(Math.log2(node.series.coefficients.length));
+			return Math.ceil(Math.log2(node.series[0]?.coefficients.length ?? 1));
 		default:
 			return 0;
 	}
@@ -55,7 +55,7 @@ const countInTurn = (graph: Graph, kinds: readonly Kind[]): number => {
 export const leastDepthOf = (graph: Graph): number => countInTurn(graph, ['multiply']);
 
 /** Products and functions on the deepest path: a level each, but for functions that turn out to be straight where they are used. */
-export const stepsOf = (graph: Graph): number => countInTurn(graph, ['multiply', 'activation']);
+export const stepsOf = (graph: Graph): number => countInTurn(graph, ['multiply', 'activation', 'pooled']);
 
 /** How often every node is used: once for each operand position, and once for each output. */
 export const usesOf = (graph: Graph): number[] => {

@@ -1,7 +1,7 @@
 import { InternalError } from '../errors.ts';
 import { clenshaw } from '../numeric/chebyshev.ts';
 import { functionOf } from './activations.ts';
-import { type Graph, type Id, type Kind, type Node, type Shape, sizeOf } from './graph.ts';
+import { type Graph, type Id, type Kind, type Node, type Shape, seriesAt, sizeOf, type Windows } from './graph.ts';
 import { apply } from './sparse.ts';
 
 /** What a node's rule sees: values of earlier nodes by id, and the inputs by name. */
@@ -31,10 +31,26 @@ const rules: Rules = {
 		const right = at.value(b);
 		return at.value(a).map((x, i) => x * (right[i] as number));
 	},
-	polynomial: ({ x, series: { center, radius, coefficients } }, at) =>
-		at.value(x).map((v) => clenshaw(coefficients, (v - center) / radius)),
+	polynomial: (node, at) =>
+		at.value(node.x).map((v, e) => {
+			const { center, radius, coefficients } = seriesAt(node, e);
+			return clenshaw(coefficients, (v - center) / radius);
+		}),
 	activation: (node, at) => at.value(node.x).map(functionOf(node)),
+	pooled: ({ x, windows, fn, parameters }, at) => {
+		const largest = largestOf(windows, at.value(x));
+		return fn === undefined ? largest : largest.map(functionOf({ fn, ...(parameters && { parameters }) }));
+	},
 	tail: (node, at) => tail(node, at.value(node.x)),
+};
+
+/** y[i] = max of x[j] over the members j of window i. */
+export const largestOf = ({ start, members }: Windows, x: Float64Array): Float64Array => {
+	const y = new Float64Array(start.length - 1).fill(Number.NEGATIVE_INFINITY);
+	for (let i = 0; i < y.length; i++)
+		for (let k = start[i] as number; k < (start[i + 1] as number); k++)
+			y[i] = Math.max(y[i] as number, x[members[k] as number] as number);
+	return y;
 };
 
 /** The value of one node given its operands' values. */

@@ -11,8 +11,9 @@ import { apply, compose, type SparseMatrix, sum } from './sparse.ts';
  * | input      | the input called name                                            | always             |
  * | affine     | sum over terms of matrix * x, plus bias                          | always             |
  * | multiply   | a * b, elementwise, equal sizes (a square when a = b)            | always             |
- * | polynomial | sum_k c[k] T_k((x - center) / radius), elementwise               | `lower-polynomials`|
+ * | polynomial | sum_k c[k] T_k((x - center) / radius), by channels (`seriesAt`)  | `lower-polynomials`|
  * | activation | fn(x), elementwise                                               | `approximate`      |
+ * | pooled     | fn(max of x[j] over the members j of window i)                   | `approximate`      |
  * | tail       | what only the client can do: softmax, argmax ...                 | `split`            |
  */
 export type Id = number;
@@ -24,6 +25,8 @@ export type Activation =
 	| ('exp' | 'log' | 'sqrt' | 'reciprocal' | 'power' | 'sin' | 'cos')
 	| ('atan' | 'asinh' | 'sinh' | 'cosh');
 export type Term = { readonly x: Id; readonly matrix: SparseMatrix };
+/** Window i has the members[k] for start[i] <= k < start[i + 1]: at least one, none twice. */
+export type Windows = { readonly start: Int32Array; readonly members: Int32Array };
 /** A polynomial in the Chebyshev basis of the interval [center - radius, center + radius]. */
 export type ChebyshevSeries = {
 	readonly center: number;
@@ -35,9 +38,17 @@ export type Fields = {
 	input: { readonly name: string };
 	affine: { readonly terms: readonly Term[]; readonly bias: Float64Array };
 	multiply: { readonly a: Id; readonly b: Id };
-	polynomial: { readonly x: Id; readonly series: ChebyshevSeries };
+	/** Each channel, `inner` elements in a row, has the next of the series, over and over; their coefficients are as many. */
+	polynomial: { readonly x: Id; readonly series: readonly ChebyshevSeries[]; readonly inner: number };
 	/** `parameters` by function: alpha of leakyRelu, elu and thresholdedRelu, low and high of clip, the exponent of power; all finite. */
 	activation: { readonly x: Id; readonly fn: Activation; readonly parameters?: readonly number[] };
+	/** Without `fn` the largest itself; `parameters` as those of an activation. */
+	pooled: {
+		readonly x: Id;
+		readonly windows: Windows;
+		readonly fn?: Activation;
+		readonly parameters?: readonly number[];
+	};
 	tail: {
 		readonly x: Id;
 		readonly fn: 'softmax' | 'logSoftmax' | 'hardmax' | 'argMax' | 'l1' | 'votes' | 'lookup' | 'select';
@@ -51,8 +62,8 @@ export type Fields = {
 export type Kind = keyof Fields;
 /** What is left once head and tail are split off. */
 export type BodyKind = Exclude<Kind, 'tail'>;
-/** What is left once every activation is a polynomial. */
-export type PolynomialKind = Exclude<BodyKind, 'activation'>;
+/** What is left once every activation, pooled ones as well, is a polynomial. */
+export type PolynomialKind = Exclude<BodyKind, 'activation' | 'pooled'>;
 /** What packing lowers: affine maps and products. */
 export type CoreKind = Exclude<PolynomialKind, 'polynomial'>;
 
@@ -75,6 +86,16 @@ export type Graph<K extends Kind = Kind> = {
 
 export const sizeOf = (shape: Shape): number => shape.reduce((product, d) => product * d, 1);
 
+/** The polynomial of element e: series[floor(e / inner) % number of series]. Cost O(1). */
+export const seriesAt = (
+	{ series, inner }: Pick<Node<'polynomial'>, 'series' | 'inner'>,
+	e: number,
+): ChebyshevSeries => {
+	const one = series[Math.floor(e / inner) % series.length];
+	if (one === undefined) throw new InternalError('tensor graph', `no polynomial for element ${e}`);
+	return one;
+};
+
 export const nodeAt = <K extends Kind>(nodes: readonly Node<K>[], id: Id): Node<K> => {
 	const node = nodes[id];
 	if (node === undefined) throw new InternalError('tensor graph', `no node ${id}`);
@@ -96,7 +117,7 @@ export const operandsOf = (node: Node): readonly Id[] => {
 };
 
 /**
- * Builds a graph node by node. Affine terms on one operand are merged, and equal non-affine nodes exist once.
+ * Builds a graph node by node. Affine terms on one operand are merged, and equal nodes without matrices or windows exist once.
  * Every method returns the id of a node that computes the equation in its name.
  */
 export class GraphBuilder<K extends Kind = Kind> {
@@ -107,9 +128,9 @@ export class GraphBuilder<K extends Kind = Kind> {
 		return this.#nodes;
 	}
 
-	/** Adds a node as it is; an equal one that exists already is returned instead (affine nodes excepted: too large to compare). */
+	/** Adds a node as it is; an equal one that exists already is returned instead (but for matrices and windows: too large to compare). */
 	add(node: Node<K>): Id {
-		const key = node.kind === 'affine' ? undefined : keyOf(node);
+		const key = node.kind === 'affine' || node.kind === 'pooled' ? undefined : keyOf(node);
 		const known = key === undefined ? undefined : this.#interned.get(key);
 		if (known !== undefined) return known;
 		const id = this.#nodes.push(node) - 1;

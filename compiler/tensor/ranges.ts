@@ -1,8 +1,9 @@
 import { InternalError } from '../errors.ts';
 import { clenshaw } from '../numeric/chebyshev.ts';
 import { functionOf, turnsOf } from './activations.ts';
+import { largestOf } from './evaluate.ts';
 import type { BodyKind, ChebyshevSeries, Graph, Id, Node, Shape } from './graph.ts';
-import { sizeOf } from './graph.ts';
+import { seriesAt, sizeOf } from './graph.ts';
 import type { Head } from './passes/split.ts';
 
 /** Elementwise bounds: low[i] <= x[i] <= high[i]. */
@@ -65,11 +66,23 @@ const rules: Rules = {
 		};
 		return elementwise(p, (i) => corners(i));
 	},
-	polynomial: ({ x, series }, at) => {
-		const operand = at(x);
-		const value = (v: number): number => clenshaw(series.coefficients, (v - series.center) / series.radius);
-		const turns = criticalPoints(series, hull(operand));
-		return throughFunction(operand, value, (low, high) => turns.filter((v) => v > low && v < high));
+	polynomial: (node, at) => {
+		const operand = at(node.x);
+		const turns = turnsByChannel(node, operand);
+		const value = (v: number, i: number): number => {
+			const { center, radius, coefficients } = seriesAt(node, i);
+			return clenshaw(coefficients, (v - center) / radius);
+		};
+		return throughFunction(operand, value, (low, high, i) =>
+			(turns.get(seriesAt(node, i)) ?? []).filter((v) => v > low && v < high),
+		);
+	},
+	pooled: ({ x, windows, fn, parameters }, at) => {
+		const { low, high } = at(x);
+		const largest = { low: largestOf(windows, low), high: largestOf(windows, high) };
+		if (fn === undefined) return largest;
+		const applied = { fn, ...(parameters && { parameters }) };
+		return throughFunction(largest, functionOf(applied), (low, high) => turnsOf(applied, low, high));
 	},
 	activation: (node, at) => throughFunction(at(node.x), functionOf(node), (low, high) => turnsOf(node, low, high)),
 };
@@ -82,16 +95,30 @@ const elementwise = ({ low }: Bounds, candidates: (i: number) => readonly number
 	};
 };
 
-/** Range of f over each element's interval: f is monotone between neighbouring `turns`. */
+/** Range of f over the interval of each element i: f is monotone between neighbouring `turns`. */
 const throughFunction = (
 	x: Bounds,
-	f: (v: number) => number,
-	turns: (low: number, high: number) => readonly number[],
+	f: (v: number, i: number) => number,
+	turns: (low: number, high: number, i: number) => readonly number[],
 ): Bounds =>
 	elementwise(x, (i) => {
 		const [low, high] = [x.low[i] as number, x.high[i] as number];
-		return [low, high, ...turns(low, high)].map(f);
+		return [low, high, ...turns(low, high, i)].map((v) => f(v, i));
 	});
+
+/** Where every series of a node turns within the intervals of its elements. */
+const turnsByChannel = (
+	node: Node<'polynomial'>,
+	{ low, high }: Bounds,
+): ReadonlyMap<ChebyshevSeries, readonly number[]> => {
+	const hulls = new Map<ChebyshevSeries, Interval>();
+	low.forEach((from, i) => {
+		const series = seriesAt(node, i);
+		const [least, most] = hulls.get(series) ?? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+		hulls.set(series, [Math.min(least, from), Math.max(most, high[i] as number)]);
+	});
+	return new Map([...hulls].map(([series, interval]) => [series, criticalPoints(series, interval)]));
+};
 
 /** Where the series turns within the interval, to 1/4096 of its width. */
 const criticalPoints = ({ center, radius, coefficients }: ChebyshevSeries, [low, high]: Interval): number[] => {

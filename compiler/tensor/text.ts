@@ -12,10 +12,21 @@ const printers: Printers = {
 		return `affine ${parts.length === 0 ? '0' : parts.join(' + ')}`;
 	},
 	multiply: ({ a, b }) => (a === b ? `square %${a}` : `multiply %${a} %${b}`),
-	polynomial: ({ x, series: { center, radius, coefficients } }) =>
-		`polynomial %${x} degree ${coefficients.length - 1} on [${number(center - radius)}, ${number(center + radius)}]` +
-		` c = [${coefficients.map(number).join(', ')}]`,
+	polynomial: ({ x, series, inner }) => {
+		const [first, ...others] = series;
+		const low = Math.min(...series.map(({ center, radius }) => center - radius));
+		const high = Math.max(...series.map(({ center, radius }) => center + radius));
+		const head = `polynomial %${x} degree ${(first?.coefficients.length ?? 0) - 1} on [${number(low)}, ${number(high)}]`;
+		return others.length === 0
+			? `${head} c = [${first?.coefficients.map(number).join(', ')}]`
+			: `${head}, ${series.length} channels of ${inner}`;
+	},
 	activation: (node) => `${nameOf(node)} %${node.x}`,
+	pooled: ({ x, windows, fn, parameters }) => {
+		const { start, members } = windows;
+		const largest = `largest %${x} (${start.length - 1} windows, ${members.length} members)`;
+		return fn === undefined ? largest : `${nameOf({ fn, ...(parameters && { parameters }) })} of ${largest}`;
+	},
 	tail: ({ x, fn, axis, keepDims, selectLast, values = [] }) =>
 		fn === 'argMax'
 			? `argMax %${x} axis ${axis}${keepDims ? ' keepDims' : ''}${selectLast ? ' selectLast' : ''}`

@@ -1,6 +1,6 @@
 import { InternalError } from '../errors.ts';
 import { tailOperandShape } from './evaluate.ts';
-import { type Graph, type Kind, type Node, nodeAt, operandsOf, sizeOf } from './graph.ts';
+import { type Graph, type Kind, type Node, nodeAt, operandsOf, sizeOf, type Windows } from './graph.ts';
 import type { SparseMatrix } from './sparse.ts';
 
 type Report = (problem: string) => never;
@@ -12,7 +12,9 @@ type Checks = { readonly [P in Kind]: (node: Node<P>, size: (id: number) => numb
  * - matrices are well formed (rows in order, columns ascending and inside, values finite and not zero), with as many
  *   rows as the node has elements and as many columns as the operand; an operand occurs in one term only; the bias has
  *   as many elements as the node;
- * - elementwise nodes have as many elements as their operands; polynomials are finite on a radius > 0;
+ * - elementwise nodes have as many elements as their operands; polynomials are finite on a radius > 0, those of one node
+ *   have equally many coefficients, and whole channels make up whole rounds of them;
+ * - windows have members, all of the operand and none twice;
  * - a tail's axis lies in its operand's shape;
  * - input names and output names are unique, outputs exist, and an output's shape holds as many elements as its node.
  */
@@ -70,15 +72,27 @@ const checks: Checks = {
 		if (size(a) !== sizeOf(shape) || size(b) !== sizeOf(shape))
 			fail(`factors have ${size(a)} and ${size(b)} elements, not ${sizeOf(shape)}`);
 	},
-	polynomial: ({ x, series, shape }, size, fail) => {
+	polynomial: ({ x, series, inner, shape }, size, fail) => {
 		if (size(x) !== sizeOf(shape)) fail(`operand has ${size(x)} elements, not ${sizeOf(shape)}`);
-		if (!(series.radius > 0 && Number.isFinite(series.radius))) fail(`radius ${series.radius} is not positive`);
-		if (!Number.isFinite(series.center)) fail(`center ${series.center} is not finite`);
-		if (series.coefficients.length === 0 || !series.coefficients.every(Number.isFinite))
-			fail(`coefficients [${series.coefficients}] are empty or not finite`);
+		if (series.length === 0) fail('no series');
+		if (!(Number.isInteger(inner) && inner > 0)) fail(`channels of ${inner} elements`);
+		if (series.length > 1 && sizeOf(shape) % (series.length * inner) !== 0)
+			fail(`${series.length} channels of ${inner} elements do not make up ${sizeOf(shape)}`);
+		for (const { center, radius, coefficients } of series) {
+			if (!(radius > 0 && Number.isFinite(radius))) fail(`radius ${radius} is not positive`);
+			if (!Number.isFinite(center)) fail(`center ${center} is not finite`);
+			if (coefficients.length === 0 || !coefficients.every(Number.isFinite))
+				fail(`coefficients [${coefficients}] are empty or not finite`);
+			if (coefficients.length !== series[0]?.coefficients.length)
+				fail(`series of ${series[0]?.coefficients.length} and ${coefficients.length} coefficients`);
+		}
 	},
 	activation: ({ x, shape }, size, fail) => {
 		if (size(x) !== sizeOf(shape)) fail(`operand has ${size(x)} elements, not ${sizeOf(shape)}`);
+	},
+	pooled: ({ x, windows, shape }, size, fail) => {
+		const problem = windowsProblem(windows, sizeOf(shape), size(x));
+		if (problem !== undefined) fail(problem);
 	},
 	tail: (node, size, fail) => {
 		const operandShape = tailOperandShape(node, size(node.x));
@@ -89,6 +103,23 @@ const checks: Checks = {
 		if (node.fn === 'select' && !isSelection(node, size(node.x))) fail(`[${node.values}] selects what is not there`);
 		if (node.fn === 'argMax' && node.keepDims && node.shape[node.axis] !== 1) fail('keepDims but the axis is not 1');
 	},
+};
+
+/** What is wrong with `count` windows on `columns` elements. */
+const windowsProblem = ({ start, members }: Windows, count: number, columns: number): string | undefined => {
+	if (start.length !== count + 1 || start[0] !== 0 || start[count] !== members.length)
+		return `there are not ${count} windows`;
+	const lastWindow = new Int32Array(columns).fill(-1);
+	for (let i = 0; i < count; i++) {
+		if ((start[i + 1] as number) <= (start[i] as number)) return `window ${i} is empty`;
+		for (let k = start[i] as number; k < (start[i + 1] as number); k++) {
+			const member = members[k] as number;
+			if (!(member >= 0 && member < columns)) return `window ${i} has member ${member} of ${columns}`;
+			if (lastWindow[member] === i) return `window ${i} has member ${member} twice`;
+			lastWindow[member] = i;
+		}
+	}
+	return undefined;
 };
 
 const isSelection = ({ values = [], shape }: Node<'tail'>, size: number): boolean =>

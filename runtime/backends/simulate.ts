@@ -45,9 +45,18 @@ export class SimulateBackend extends ClearBackend {
 		this.#exponents = slotExponents(ringDegree);
 	}
 
+	/**
+	 * Values that repeat with the period p have only 2 p coefficients that are not zero (multiples of n / p), and these alone are
+	 * rounded: the error repeats as well, and its variance is p / n of that of other values.
+	 */
 	override encode(values: Float64Array, level: number, scale: number): ClearPlaintext {
 		const plain = super.encode(values, level, scale);
-		this.#uniform(this.valuesOf(plain), Math.sqrt(encodingVariance(this.parameters.ringDegree)) / scale);
+		const encoded = this.valuesOf(plain);
+		const period = periodOf(encoded);
+		const share = period / encoded.length;
+		const errors = new Float64Array(period);
+		this.#uniform(errors, Math.sqrt(share * encodingVariance(this.parameters.ringDegree)) / scale);
+		for (let t = 0; t < encoded.length; t++) encoded[t] = (encoded[t] as number) + (errors[t % period] as number);
 		return plain;
 	}
 
@@ -118,3 +127,15 @@ export class SimulateBackend extends ClearBackend {
 		return bias;
 	}
 }
+
+/** The smallest power of two that values repeat with. */
+const periodOf = (values: Float64Array): number => {
+	let period = values.length;
+	while (period > 1 && repeats(values, period / 2)) period /= 2;
+	return period;
+};
+
+const repeats = (values: Float64Array, period: number): boolean => {
+	for (let t = period; t < values.length; t++) if (values[t] !== values[t - period]) return false;
+	return true;
+};

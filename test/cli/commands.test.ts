@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArrays, writeNpy } from '../../cli/arrays.ts';
+import type { Evidence } from '../../cli/evidence/evidence.ts';
 import type { Report } from '../../compiler/report.ts';
 import { buildModel, node } from '../support/onnx.ts';
 import { type Ended, start } from './support.ts';
 
 type Json = Readonly<Record<string, unknown>>;
+type Near = { readonly meanError: number; readonly rmsError: number; readonly r2: number | null };
 type Outputs = readonly {
 	readonly name: string;
 	readonly shape: readonly number[];
@@ -199,6 +201,68 @@ test('evaluate counts right and flipped decisions by sample', async ({ folder, o
 	const limited = await json('evaluate', build, ...args, '--limit', '3', '--against', 'clear');
 	assert.equal([limited.samples, limited.accuracy, limited.reference, limited.flips], [3, 2 / 3, 'program', 0]);
 	assert.is((await json('evaluate', build, ...args)).flips, null);
+});
+
+test('evaluate shows the evidence for its numbers, in the result and on a page', async ({ folder, one, build }) => {
+	const data = array(folder, 'evidence.npy', [4, 2], [0.5, -0.5, -0.5, 0.5, 0.4, -0.9, -1, 0.5]);
+	const labels = array(folder, 'evidencelabels.npy', [4], [1, 0, 0, 0]);
+	const html = join(folder, 'pages', 'evidence.html');
+	const args = ['--data', data, '--labels', labels, '--backend', 'simulate'];
+	const result = await json('evaluate', one, ...args, '--html', html);
+	const evidence = result.evidence as Evidence;
+	assert.ok(evidence.precision.bounded && evidence.errors.absolute.max < evidence.precision.predictedError);
+	assert.is(evidence.errors.absolute.max, result.maxAbsError);
+	assert.equal(evidence.flipped, []);
+	assert.equal(evidence.confusion?.found, [[2, 1], [0, 1]]); // biome-ignore format: a matrix
+	// x^2 - x of -1 and 0.5, and by how much the first is ahead.
+	const last = evidence.worst.find(({ sample }) => sample === 3);
+	assert.equal([last?.label, last?.clear, last?.margin], [0, 0, 2.25]);
+	assert.ok(evidence.layers.length > 0 && evidence.layers.every(({ approximation }) => (approximation ?? 0) < 1e-12));
+	const page = readFileSync(html, 'utf8');
+	assert.match(page, /^<!doctype html>/);
+	assert.not.match(page, /<script|https?:|NaN|undefined/);
+	for (const title of ['Errors', 'Margins', 'Confusion matrix', 'Layer by layer', 'Program'])
+		assert.ok(page.includes(`<h2>${title}</h2>`), title);
+	const built = (await json('evaluate', build, ...args, '--against', 'clear')).evidence as Evidence;
+	assert.equal(built.layers, []);
+	assert.ok(built.precision.bounded);
+	assert.is((await json('evaluate', build, ...args, '--html', html)).evidence, null);
+	assert.match(readFileSync(html, 'utf8'), /<h2>Result<\/h2>/);
+	assert.is((await start('evaluate', one, ...args, '--html', folder)).status, 2);
+});
+
+test('what encryption alone does is measured, simulated and predicted', async ({ folder, one, build }) => {
+	const data = array(folder, 'alone.npy', [2, 2], [0.5, -0.5, -0.5, 0.5]);
+	const labels = array(folder, 'alonelabels.npy', [2], [1, 0]);
+	const args = ['--data', data, '--labels', labels];
+	for (const given of [[one], [build, '--against', 'clear']]) {
+		const { encryption } = (await json('evaluate', ...given, ...args)).evidence as Evidence;
+		if (encryption === null) throw new Error('there is nothing of encryption');
+		assert.is(encryption.samples, 2);
+		const { measured, simulated, predicted } = encryption;
+		assert.ok(measured.max > 0 && simulated.max > 0 && measured.max <= predicted, `${measured.max} ${predicted}`);
+		// Four values are few; the same noise is far closer than a power of ten.
+		assert.ok(measured.rms < 10 * simulated.rms && simulated.rms < 10 * measured.rms);
+	}
+	const simulated = await json('evaluate', one, ...args, '--backend', 'simulate');
+	assert.is((simulated.evidence as Evidence).encryption, null);
+});
+
+test('labels that are values make a regression of it', async ({ folder, one }) => {
+	const data = array(folder, 'values.npy', [3, 2], [1, 0, 0.5, -1, -0.5, 0.5]);
+	// x^2 - x is 0 0, -0.25 2, 0.75 -0.25: off by 0.5 in one place; the variance-weighted R^2 is scikit-learn's.
+	const labels = array(folder, 'targets.npy', [3, 2], [0, 0, -0.75, 2, 0.75, -0.25]);
+	const html = join(folder, 'regression.html');
+	const result = await json('evaluate', one, '--data', data, '--labels', labels, '--backend', 'clear', '--html', html);
+	assert.equal([result.accuracy, result.clearAccuracy, result.flips, result.agreement], [null, null, null, null]);
+	const { clear, found } = result.regression as { clear: Near; found: Near };
+	near([clear.meanError, clear.rmsError, clear.r2 ?? 0], [0.5 / 6, 0.5 / Math.sqrt(6), 0.94], 1e-9);
+	near([found.meanError, found.rmsError, found.r2 ?? 0], [clear.meanError, clear.rmsError, clear.r2 ?? 0], 1e-6);
+	assert.match(readFileSync(html, 'utf8'), /<h2>Values<\/h2>/);
+	const wrong = array(folder, 'half.npy', [3], [0.5, 1, 0]);
+	const { status, stderr } = await start('evaluate', one, '--data', data, '--labels', wrong, '--backend', 'clear');
+	assert.is(status, 3);
+	assert.match(stderr, /not whole numbers/);
 });
 
 test('samples that share a ciphertext give the results of each alone', async ({ folder, one }) => {

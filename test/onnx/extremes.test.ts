@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { compile } from '../../compiler/index.ts';
 import { importModel } from '../../compiler/onnx/import.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
-import { sizeOf } from '../../compiler/tensor/graph.ts';
+import { type BodyKind, type Graph, sizeOf } from '../../compiler/tensor/graph.ts';
+import { expandPools } from '../../compiler/tensor/passes/expand-pools.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import { runEncrypted } from '../compile/encrypted.ts';
 import {
@@ -28,11 +29,12 @@ const only = (op: string, shape: readonly number[], attributes: Attributes = {})
 	outputs: ['y'],
 });
 
+/** The model with its poolings as tournaments. */
+const compared = (spec: ModelSpec) => expandPools(importModel(buildModel(spec)).graph as Graph<BodyKind>);
+
 /** How many values each round of comparisons compares. */
 const comparedIn = (spec: ModelSpec): readonly number[] =>
-	importModel(buildModel(spec)).graph.nodes.flatMap(({ kind, shape }) =>
-		kind === 'activation' ? [sizeOf(shape)] : [],
-	);
+	compared(spec).nodes.flatMap(({ kind, shape }) => (kind === 'activation' ? [sizeOf(shape)] : []));
 
 test('every round is one activation, and there are ceil(log2 k) of them', () => {
 	const pool = (shape: readonly number[], kernel: readonly number[], attributes: Attributes = {}) =>
@@ -59,8 +61,7 @@ test('windows that overlap share comparisons', () => {
 test('padding is left out, and nothing is compared with itself', () => {
 	const padded = only('MaxPool', [1, 1, 6], { kernel_shape: [3], strides: [2], pads: [1, 1] });
 	assert.equal(comparedIn(padded), [1 + 1 + 1, 1 + 1]);
-	const { graph } = importModel(buildModel(padded));
-	for (const { kind, terms = [], shape } of graph.nodes.filter(({ kind }) => kind === 'affine') as readonly {
+	for (const { kind, terms = [], shape } of compared(padded).nodes.filter(({ kind }) => kind === 'affine') as readonly {
 		kind: string;
 		shape: readonly number[];
 		terms?: readonly { readonly matrix: { readonly rowStart: Int32Array } }[];

@@ -81,7 +81,7 @@ test('a chain of 20,000 functions is refused before a polynomial is fitted', () 
 	const [issue] = issuesOf(() => compile(bytes, {}, { observe: ({ pass }) => passes.push(pass) }));
 	assert.is(issue?.code, 'parameters');
 	assert.match(issue?.message ?? '', /10000 products and functions/);
-	assert.is(passes.at(-1), 'fuse-affine');
+	assert.is(passes.at(-1), 'merge-pools');
 });
 
 test('factors that multiply to infinity are refused', () => {

@@ -104,10 +104,20 @@ test('a polynomial is evaluated in the Chebyshev basis of its interval', () => {
 	const sketch = new Sketch();
 	const x = sketch.input('x', [2]);
 	const series = { center: 1, radius: 2, coefficients: [0.5, 0, 0, 2] };
-	const y = sketch.builder.add({ kind: 'polynomial', x, series, shape: [2], origin: 'p' });
+	const y = sketch.builder.add({ kind: 'polynomial', x, series: [series], inner: 1, shape: [2], origin: 'p' });
 	const result = evaluate(sketch.graph({ y: [y, [2]] }), new Map([['x', Float64Array.of(2, -1)]])).get('y');
 	// T_3(t) = 4 t^3 - 3 t at t = 1/2 and t = -1
 	assert.equal([...(result ?? [])], [0.5 + 2 * (4 / 8 - 3 / 2), 0.5 + 2 * -1]);
+});
+
+test('channels of a polynomial have series of their own, over and over', () => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [2, 2, 2]);
+	const series = [1, 10].map((c) => ({ center: c - 1, radius: c, coefficients: [0, c] }));
+	const y = sketch.builder.add({ kind: 'polynomial', x, series, inner: 2, shape: [2, 2, 2], origin: 'p' });
+	const input = new Map([['x', Float64Array.of(0, 1, 2, 3, 4, 5, 6, 7)]]);
+	// 1 (x - 0) / 1 and 10 (x - 9) / 10
+	assert.equal([...(evaluate(sketch.graph({ y: [y, [8]] }), input).get('y') ?? [])], [0, 1, -7, -6, 4, 5, -3, -2]);
 });
 
 test('softmax and its logarithm run along their axis and do not overflow', () => {

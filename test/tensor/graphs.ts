@@ -83,8 +83,13 @@ export const randomGraph = (from: Choices, steps = 8, functions: readonly Activa
 			record(builder.add({ kind: 'activation', x: a, fn, shape: [size], origin }), size);
 		} else if (kind === 4) {
 			const coefficients = Array.from({ length: 1 + from.below(6) }, () => from.value());
-			const series = { center: from.value(), radius: 1 + from.below(5), coefficients };
-			record(builder.add({ kind: 'polynomial', x: a, series, shape: [size], origin }), size);
+			const one = { center: from.value(), radius: 1 + from.below(5), coefficients };
+			const channels = size % 2 === 0 ? 2 : 1;
+			const series = Array.from({ length: channels }, (_, c) =>
+				c === 0 ? one : { ...one, center: from.value(), coefficients: coefficients.map(() => from.value()) },
+			);
+			const inner = size / channels / (1 + from.below(size / channels));
+			record(builder.add({ kind: 'polynomial', x: a, series, inner, shape: [size], origin }), size);
 		} else {
 			const rows = SIZES[from.below(SIZES.length)] as number;
 			const terms: Term[] = Array.from({ length: 1 + from.below(2) }, (_, i) => {

@@ -37,8 +37,28 @@ test('bounds are tight where elements are independent', () => {
 	const centered = sketch.affine([{ x, matrix: dense([[1, -2]]) }], [1]);
 	const across = sketch.multiply(centered, centered, [1]);
 	const silu = sketch.activation(centered, 'silu', [1]);
-	const series = { center: 0, radius: 3, coefficients: [0, 0, 1] };
-	const bowl = sketch.builder.add({ kind: 'polynomial', x: centered, series, shape: [1], origin: 'T2' });
+	const bowls = [1, 2].map((c) => ({ center: 0, radius: 3, coefficients: [0, 0, c] }));
+	const both = sketch.affine(
+		[
+			{
+				x,
+				matrix: dense([
+					[1, -2],
+					[1, -1],
+				]),
+			},
+		],
+		[2],
+	);
+	const bowl = sketch.builder.add({
+		kind: 'polynomial',
+		x: centered,
+		series: bowls.slice(0, 1),
+		inner: 1,
+		shape: [1],
+		origin: 'T2',
+	});
+	const pair = sketch.builder.add({ kind: 'polynomial', x: both, series: bowls, inner: 1, shape: [2], origin: 'T2' });
 	const graph = sketch.graph({ y: [y, [1]] }) as Graph<BodyKind>;
 	const bounds = propagate(graph, new Map([['x', inputBounds([2], [-1, 1])]]));
 	const rangeOf = (id: number) => hull(bounds[id] ?? inputBounds([0], [0, 0]));
@@ -46,6 +66,11 @@ test('bounds are tight where elements are independent', () => {
 	assert.equal(rangeOf(square), [49, 169]);
 	assert.equal(rangeOf(across), [0, 9]);
 	assert.equal(rangeOf(bowl), [-1, 1]);
+	assert.equal([...(bounds[pair]?.low ?? [])], [-1, -2]);
+	assert.equal(
+		[...(bounds[pair]?.high ?? [])],
+		[1, 2 * (2 * (2 / 3) ** 2 - 1)].map((v) => Math.max(v, v)),
+	);
 	assert.ok(Math.abs(rangeOf(silu)[0] + 0.27846454276107) < 1e-9);
 	assert.ok(Math.abs(rangeOf(silu)[1] - 3 / (1 + Math.exp(-3))) < 1e-12);
 });

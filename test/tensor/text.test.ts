@@ -27,8 +27,10 @@ test('a graph prints as one line a node and one an output', () => {
 	const s = sketch.multiply(m, m, [3]);
 	const r = sketch.activation(s, 'relu', [3]);
 	const series = { center: 1, radius: 1 / 3, coefficients: [0.1 + 0.2, -2] };
-	const p = sketch.builder.add({ kind: 'polynomial', x: r, series, shape: [3], origin: 'p' });
-	const t = sketch.tail(p, 'argMax', [1], 0, true);
+	const p = sketch.builder.add({ kind: 'polynomial', x: r, series: [series], inner: 1, shape: [3], origin: 'p' });
+	const three = [0, 1, 2].map((center) => ({ ...series, center }));
+	const q = sketch.builder.add({ kind: 'polynomial', x: p, series: three, inner: 1, shape: [3], origin: 'q' });
+	const t = sketch.tail(q, 'argMax', [1], 0, true);
 	const c = sketch.affine([], [1]);
 	assert.is(
 		print(sketch.graph({ y: [t, [1]], zero: [c, [1, 1]] })),
@@ -39,10 +41,11 @@ test('a graph prints as one line a node and one an output', () => {
 %4 = square %3  : [3]  # multiply
 %5 = relu %4  : [3]  # relu
 %6 = polynomial %5 degree 1 on [0.666667, 1.33333] c = [0.3, -2]  : [3]  # p
-%7 = argMax %6 axis 0 keepDims  : [1]  # argMax
-%8 = affine 0  : [1]  # affine
-output "y" = %7  : [1]
-output "zero" = %8  : [1,1]
+%7 = polynomial %6 degree 1 on [-0.333333, 2.33333], 3 channels of 1  : [3]  # q
+%8 = argMax %7 axis 0 keepDims  : [1]  # argMax
+%9 = affine 0  : [1]  # affine
+output "y" = %8  : [1]
+output "zero" = %9  : [1,1]
 `,
 	);
 });

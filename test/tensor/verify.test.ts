@@ -26,7 +26,14 @@ const tail: Node<'tail'> = {
 	origin: 't',
 };
 const series = { center: 0, radius: 1, coefficients: [1, 2] };
-const polynomial: Node<'polynomial'> = { kind: 'polynomial', x: 0, series, shape: [2], origin: 'p' };
+const polynomial: Node<'polynomial'> = {
+	kind: 'polynomial',
+	x: 0,
+	series: [series],
+	inner: 1,
+	shape: [2],
+	origin: 'p',
+};
 const graph = (node: Node, output = { name: 'y', id: 1, shape: [2] }): Graph => ({
 	nodes: [input, node],
 	outputs: [output],
@@ -39,7 +46,7 @@ test('every random graph is accepted', () => {
 		}),
 		REPEATABLE,
 	);
-	for (const node of [map, tail, polynomial]) verify(graph(node));
+	for (const node of [map, tail, polynomial, { ...polynomial, series: [series, series] }]) verify(graph(node));
 });
 
 test('every broken invariant is named', () => {
@@ -66,9 +73,13 @@ test('every broken invariant is named', () => {
 		],
 		[graph({ kind: 'multiply', a: 0, b: 0, shape: [3], origin: 'm' }), /factors have 2 and 2 elements, not 3/],
 		[graph({ kind: 'activation', x: 0, fn: 'relu', shape: [1], origin: 'a' }), /operand has 2 elements, not 1/],
-		[graph({ ...polynomial, series: { ...series, radius: 0 } }), /radius 0 is not positive/],
-		[graph({ ...polynomial, series: { ...series, center: Number.NaN } }), /center NaN/],
-		[graph({ ...polynomial, series: { ...series, coefficients: [] } }), /empty or not finite/],
+		[graph({ ...polynomial, series: [{ ...series, radius: 0 }] }), /radius 0 is not positive/],
+		[graph({ ...polynomial, series: [{ ...series, center: Number.NaN }] }), /center NaN/],
+		[graph({ ...polynomial, series: [{ ...series, coefficients: [] }] }), /empty or not finite/],
+		[graph({ ...polynomial, series: [series, { ...series, coefficients: [1] }] }), /of 2 and 1 coefficients/],
+		[graph({ ...polynomial, series: [] }), /no series/],
+		[graph({ ...polynomial, inner: 0 }), /channels of 0 elements/],
+		[graph({ ...polynomial, series: [series, series], inner: 2 }), /2 channels of 2 elements do not make up 2/],
 		[graph({ ...tail, axis: 1 }), /axis 1 is outside \[2\]/],
 		[graph({ ...tail, shape: [3] }, { name: 'y', id: 0, shape: [2] }), /does not fit \[3\]/],
 		[graph({ ...input, origin: 'again' }), /second input named x/],

@@ -1,11 +1,13 @@
-import { type Shape, sizeOf } from '../../tensor/graph.ts';
+import { largestOf } from '../../tensor/evaluate.ts';
+import { type Shape, sizeOf, type Windows } from '../../tensor/graph.ts';
 import { range } from '../../tensor/maps/selection.ts';
 import { averagePool } from '../../tensor/maps/spatial.ts';
-import { tapCount, type Window } from '../../tensor/maps/window.ts';
+import { tapCount, type Window, windowsIn } from '../../tensor/maps/window.ts';
+import type { Groups } from '../../tensor/tournament.ts';
 import { averaged, broadcast, commonShape, computed, MOST_FLOAT } from '../algebra.ts';
 import { attributesOf, type Call, operand, type Run } from '../call.ts';
-import { type Extreme, extremeAlong, extremeOf, type Groups, roundsOf } from '../tournament.ts';
-import { affineOf, type Constant, malformed, misshapen, reshaped, unsupported, type Value } from '../value.ts';
+import { checkedRounds, type Extreme, extremeAlong, extremeOf } from '../tournament.ts';
+import { affineOf, type Constant, malformed, misshapen, moved, reshaped, unsupported, type Value } from '../value.ts';
 import { slidingWindow, spatialAxes, WINDOW } from './pooling.ts';
 import { type Along, asLines, linesAlong, reduction } from './reduction.ts';
 import { always, type Operator } from './table.ts';
@@ -62,35 +64,31 @@ const tapsAlong = (window: Window, axis: number): Groups => {
 	);
 };
 
-/** The cells of the whole input, row-major, that each place of the window covers. */
-const tapsOver = (input: Shape, taps: readonly Groups[]): Groups =>
-	taps.reduce<Groups>(
-		(places, along, d) =>
-			places.flatMap((cells) =>
-				along.map((own) => cells.flatMap((cell) => own.map((at) => cell * (input[d] as number) + at))),
-			),
-		[[0]],
-	);
-
-/** Cells in all windows together that are compared at once. */
+/** Cells in all windows together up to which a pooling is one node. */
 const MOST_AT_ONCE = 2 ** 20;
 
-/**
- * y[n, c, p] = the largest x[n, c] in the window at p, without the padding. The axes are taken one after another, which
- * overlapping windows share, unless all at once take fewer rounds and few enough comparisons.
- */
+/** y[n, c, p] = the largest x[n, c] in the window at p, without the padding; windows of very many cells by one axis after another. */
 const largestIn = (call: Call, x: Value, window: Window): Value => {
 	const { input, output } = window;
 	const taps = input.map((_, d) => tapsAlong(window, d));
 	if (taps.some((places) => places.some((cells) => cells.length === 0)))
 		return misshapen(`${call.node.op} has a window that lies in the padding as a whole.`);
-	const lead = x.shape.slice(0, -input.length);
-	const rounds = taps.map(roundsOf).reduce((total, rounds) => total + rounds, 0);
-	const most = taps.map((places) => places.reduce((count, cells) => Math.max(count, cells.length), 0));
-	const fewer = rounds > Math.ceil(Math.log2(sizeOf(most))) && tapCount(window) <= MOST_AT_ONCE;
-	if (!fewer) return taps.reduceRight((y, places, d) => extremeAlong(call, y, lead.length + d, places, 'largest'), x);
-	const flat = reshaped(x, [...lead, sizeOf(input)]);
-	return reshaped(extremeAlong(call, flat, lead.length, tapsOver(input, taps), 'largest'), [...lead, ...output]);
+	const lead = x.shape.slice(0, 2);
+	if (sizeOf(lead) * tapCount(window) > MOST_AT_ONCE)
+		return taps.reduceRight((y, places, d) => extremeAlong(call, y, lead.length + d, places, 'largest'), x);
+	return largestOver(call, x, windowsIn(sizeOf(lead), window), [...lead, ...output]);
+};
+
+/** y[i] = the largest x[j] of the members j of window i: one node, or a movement where every window has one. */
+const largestOver = (call: Call, x: Value, windows: Windows, shape: Shape): Value => {
+	if (x.kind === 'constant') return { ...x, data: largestOf(windows, x.data), shape };
+	const { start, members } = windows;
+	if (members.length === sizeOf(shape)) return moved(call, x, members, shape);
+	let most = 0;
+	for (let i = 1; i < start.length; i++) most = Math.max(most, (start[i] as number) - (start[i - 1] as number));
+	checkedRounds(Math.ceil(Math.log2(most)));
+	const id = call.builder.add({ kind: 'pooled', x: x.id, windows, shape, origin: call.origin });
+	return { kind: 'encrypted', id, shape, type: x.type };
 };
 
 /** y[n, c, p] = the largest x[n, c] in the window at p, or the mean when that is asked for; storage_order is about indices, which are not computed. */
@@ -112,9 +110,17 @@ const GlobalMaxPool: Run = (call) => {
 	attributesOf(call, {});
 	const x = operand(call, 0);
 	const axes = spatialAxes(call, x);
-	if (call.maxpool !== 'average' || x.kind === 'constant') return reduced('largest')(call, x, axes, true);
+	if (call.maxpool !== 'average' || x.kind === 'constant') return largestOfAll(call, x, axes);
 	warnReplaced(call);
 	return averaged(call, x, axes, true);
+};
+
+/** One window for each image, of the axes behind batch and channels. */
+const largestOfAll = (call: Call, x: Value, axes: readonly number[]): Value => {
+	const { length, shape } = linesAlong(x, axes, true);
+	if (length === 0 || sizeOf(x.shape) > MOST_AT_ONCE) return reduced('largest')(call, x, axes, true);
+	const start = Int32Array.from({ length: sizeOf(shape) + 1 }, (_, i) => i * length);
+	return largestOver(call, x, { start, members: Int32Array.from({ length: sizeOf(x.shape) }, (_, j) => j) }, shape);
 };
 
 const warnReplaced = ({ node, warn }: Call): void =>

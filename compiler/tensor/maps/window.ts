@@ -1,5 +1,5 @@
 import { refuse } from '../../errors.ts';
-import { type Shape, sizeOf } from '../graph.ts';
+import { type Shape, sizeOf, type Windows } from '../graph.ts';
 import { checkSize } from './rows.ts';
 
 /** A window that slides over the spatial axes of an input; every list has one entry per spatial axis. */
@@ -187,6 +187,19 @@ export const tapsOf = (window: Window): Taps => {
 		start[p + 1] = t;
 	}
 	return { start, kernels, inputs, covered };
+};
+
+/** The cells of every window in every one of `images` inputs, one after another; padding is left out. */
+export const windowsIn = (images: number, window: Window): Windows => {
+	const { start, inputs } = tapsOf(window);
+	const places = start.length - 1;
+	const result = { start: new Int32Array(images * places + 1), members: new Int32Array(images * inputs.length) };
+	const input = sizeOf(window.input);
+	for (let l = 0; l < images; l++) {
+		for (let p = 1; p <= places; p++) result.start[l * places + p] = l * inputs.length + (start[p] as number);
+		for (let t = 0; t < inputs.length; t++) result.members[l * inputs.length + t] = l * input + (inputs[t] as number);
+	}
+	return result;
 };
 
 /** The input cell under a kernel cell, -1 in the padding; `inside` while it is in the padded input. */

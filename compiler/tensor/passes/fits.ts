@@ -4,7 +4,8 @@ import { fit, minimax } from '../../numeric/fit.ts';
 import { domainOf, functionOf, isDivisor } from '../activations.ts';
 import type { Activation, ChebyshevSeries, Node } from '../graph.ts';
 import type { Interval } from '../ranges.ts';
-import { domainIssue, type Frame, frame, tooWide } from './frame.ts';
+import { type ChannelError, type ChannelFits, fitChannels } from './channels.ts';
+import { domainIssue, type Frame, frame, MARGIN, tooWide } from './frame.ts';
 
 /** One activation and the polynomial that replaces it. */
 export type ActivationFit = {
@@ -17,22 +18,34 @@ export type ActivationFit = {
 	readonly maxError: number;
 	/** Root mean square error over the calibration values, or over the interval when there are none. */
 	readonly rmsError: number;
-	/** Points of a plot over the interval: [x, function, polynomial]. */
+	/** Polynomials: one for each channel, or 1 for all. */
+	readonly channels: number;
+	/** The channel with the largest error, where each has a polynomial. */
+	readonly worst?: ChannelError;
+	/** How many values of the operand lie in each of 64 equal parts of the interval; none without calibration. */
+	readonly histogram: readonly number[];
+	/** The operand's values below which 0.001, 0.01, 0.5, 0.99 and 0.999 of them lie, to 1/1024 of the interval; none without calibration. */
+	readonly quantiles: readonly number[];
+	/** What the operand can be at most by interval arithmetic: the second, safe range. */
+	readonly bounds?: Interval;
+	/** Points of a plot over the interval: [x, function, polynomial]; where channels differ, of the one fitted to all. */
 	readonly curve: readonly (readonly [x: number, exact: number, polynomial: number])[];
 };
 
 export type Fitted = {
-	readonly series: ChebyshevSeries;
+	/** One polynomial for each channel of `inner` elements in a row, or one for all. */
+	readonly series: readonly ChebyshevSeries[];
+	readonly inner: number;
 	readonly fit: ActivationFit;
 	/** Of a divisor: errors in units of its value, root mean square and largest. */
 	readonly relative?: { readonly rms: number; readonly max: number };
 };
 
 /** Degrees that are tried: 2^k and 2^k - 1, the most for their depth with and without a layer after (see lower-polynomials). */
-export const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
+const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
 export const LARGEST_DEGREE = 31;
 /** The same for divisors, whose values may range over powers of ten, and where an accuracy is asked for. */
-export const FINE_DEGREES = [...DEGREES, 32, 63];
+const FINE_DEGREES = [...DEGREES, 32, 63];
 /** A divisor's polynomial that is off by more than this part of its value somewhere on the interval is no divisor. */
 export const MOST_DIVISOR_ERROR = 0.5;
 /** Without calibration: error relative to the function's range on its interval, or to its value for a divisor. */
@@ -45,6 +58,8 @@ const DIVISOR_GRID_WEIGHT = 1e-3;
 const NEGLIGIBLE = 1e-4;
 const BEYOND = 3;
 const BINS = 1024;
+const QUANTILES = [0.001, 0.01, 0.5, 0.99, 0.999];
+const BARS = 64;
 const CURVE_POINTS = 81;
 
 /** The cells of [-1, 1] that values are counted in. */
@@ -57,8 +72,24 @@ const CROWDED: Cells = {
 };
 const cellsOf = ({ fn }: Node<'activation'>): Cells => (domainOf(fn) === undefined ? EVEN : CROWDED);
 
-/** What reaches an activation; for a divisor also the sum of squares of what each of its values is multiplied with. */
-type Data = { readonly operand: readonly Float64Array[]; readonly squares?: readonly Float64Array[] | undefined };
+/** What reaches an activation, through polynomials (`operand`) and in the model itself (`exact`). */
+type Data = {
+	readonly operand: readonly Float64Array[];
+	readonly exact: readonly Float64Array[];
+	/** Of a divisor: the sum of squares of what each of its values is multiplied with. */
+	readonly squares?: readonly Float64Array[] | undefined;
+};
+
+/** Smallest and largest of all values, and of an interval known before. */
+export const intervalOf = (rows: readonly Float64Array[], before?: Interval): Interval => {
+	let [low, high] = before ?? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+	for (const row of rows)
+		for (const v of row) {
+			low = Math.min(low, v);
+			high = Math.max(high, v);
+		}
+	return [low, high];
+};
 
 /**
  * The weighted least-squares fit of one activation to the distribution of its operand. A divisor counts the errors of the
@@ -71,11 +102,12 @@ type Data = { readonly operand: readonly Float64Array[]; readonly squares?: read
  */
 export const fitData = (
 	node: Node<'activation'>,
-	{ operand, squares }: Data,
-	{ center, radius }: Frame,
+	{ operand, exact, squares }: Data,
 	degree: number,
 	accuracy?: number,
 ): Fitted => {
+	const own = intervalOf(exact);
+	const { center, radius } = frame(node.fn, own, intervalOf(operand, own), MARGIN);
 	const cells = cellsOf(node);
 	const fn = functionOf(node);
 	const counts = new Float64Array(BINS);
@@ -98,13 +130,48 @@ export const fitData = (
 		const weight = ((1 - grid) * n) / total + grid / BINS;
 		return { x, y, weight: weight / unit(y) ** 2 };
 	});
+	const histogram = histogramOf(operand, { center, radius });
 	const attempt = (d: number): Fitted =>
-		describe(node, { center, radius, coefficients: trim(fit(points, d, center, radius)) }, { counts, importance });
-	if (accuracy === undefined || !isDivisor(node)) return attempt(degree);
+		describe(
+			node,
+			{ center, radius, coefficients: trim(fit(points, d, center, radius)) },
+			{ counts, importance, histogram },
+		);
+	if (!isDivisor(node))
+		return byChannel(attempt(degree), fitChannels(node, operand, exact, { center, radius }, degree));
+	if (accuracy === undefined) return attempt(degree);
 	const degrees = [degree, ...FINE_DEGREES.filter((d) => d > degree)];
 	return firstWithin(degrees, attempt, ({ relative }) =>
 		relative === undefined ? 0 : Math.max(relative.rms / accuracy, relative.max / MOST_DIVISOR_ERROR),
 	);
+};
+
+/** The fit of all channels, with those of each in its place where there are any and they are nearer. */
+const byChannel = (shared: Fitted, channels: ChannelFits | undefined): Fitted => {
+	if (channels === undefined || !(channels.rmsError < shared.fit.rmsError)) return shared;
+	const { series, inner, maxError, rmsError, worst } = channels;
+	const degree = Math.max(...series.map(({ coefficients }) => degreeOf(coefficients)));
+	return { series, inner, fit: { ...shared.fit, degree, maxError, rmsError, channels: series.length, worst } };
+};
+
+const histogramOf = (operand: readonly Float64Array[], { center, radius }: Frame): number[] => {
+	const bars = new Array<number>(BARS).fill(0);
+	for (const row of operand)
+		for (const v of row) {
+			const bar = Math.min(BARS - 1, Math.max(0, Math.floor(((v - center) / radius + 1) * (BARS / 2))));
+			bars[bar] = (bars[bar] as number) + 1;
+		}
+	return bars;
+};
+
+/** The middles of the cells up to which the parts QUANTILES of all values lie. */
+const quantilesOf = (counts: Float64Array, cells: Cells, { center, radius }: Frame): number[] => {
+	const total = counts.reduce((sum, n) => sum + n, 0);
+	let [sum, cell] = [counts[0] as number, 0];
+	return QUANTILES.map((part) => {
+		while (sum < part * total && cell < BINS - 1) sum += counts[++cell] as number;
+		return center + radius * cells.middle(cell);
+	});
 };
 
 /** What errors of an activation's value y are counted in. */
@@ -127,7 +194,11 @@ const firstWithin = (
 };
 
 /** How often values lie in each cell, and what their errors count there. */
-type Cell = { readonly counts: Float64Array; readonly importance: Float64Array };
+type Cell = {
+	readonly counts: Float64Array;
+	readonly importance: Float64Array;
+	readonly histogram: readonly number[];
+};
 
 /** The first and last cell between which all but NEGLIGIBLE of the importance lies. */
 const spanOf = (importance: Float64Array): readonly [first: number, last: number] => {
@@ -173,15 +244,19 @@ const describe = (node: Node<'activation'>, series: ChebyshevSeries, data?: Cell
 		source: data === undefined ? 'propagated' : 'calibration',
 		maxError,
 		rmsError: Math.sqrt(squares / total),
+		channels: 1,
+		histogram: data?.histogram ?? [],
+		quantiles: data === undefined ? [] : quantilesOf(data.counts, cells, series),
 		curve: Array.from({ length: CURVE_POINTS }, (_, i) => {
 			const t = (2 * i) / (CURVE_POINTS - 1) - 1;
 			const x = center + radius * t;
 			return [x, fn(x), clenshaw(coefficients, t)];
 		}),
 	};
-	if (!isDivisor(node)) return { series, fit: activationFit };
+	if (!isDivisor(node)) return { series: [series], inner: 1, fit: activationFit };
 	return {
-		series,
+		series: [series],
+		inner: 1,
 		fit: activationFit,
 		relative: { rms: Math.sqrt(relative.squares / relative.total), max: relative.max },
 	};

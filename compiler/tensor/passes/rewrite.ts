@@ -15,6 +15,7 @@ const withOperands = <N extends Node>(node: N, rename: (id: Id) => Id): N => {
 				return { ...any, a: rename(any.a), b: rename(any.b) };
 			case 'polynomial':
 			case 'activation':
+			case 'pooled':
 			case 'tail':
 				return { ...any, x: rename(any.x) };
 		}

@@ -6,6 +6,7 @@ import { depthOf } from '../../../compiler/tensor/depth.ts';
 import { evaluate, evaluateAll } from '../../../compiler/tensor/evaluate.ts';
 import {
 	affine,
+	type ChebyshevSeries,
 	type CoreKind,
 	type Graph,
 	GraphBuilder,
@@ -13,6 +14,7 @@ import {
 } from '../../../compiler/tensor/graph.ts';
 import { fuse } from '../../../compiler/tensor/passes/fuse.ts';
 import { lowerPolynomials } from '../../../compiler/tensor/passes/lower-polynomials.ts';
+import { diagonal } from '../../../compiler/tensor/sparse.ts';
 import { verify } from '../../../compiler/tensor/verify.ts';
 import { choices, dense, difference, REPEATABLE, randomGraph, randomInputs } from '../graphs.ts';
 
@@ -30,7 +32,7 @@ const network = (coefficients: readonly number[], followed: boolean): Graph<Poly
 	const bias = Float64Array.of(CENTER, CENTER, CENTER);
 	const before = builder.add(affine([{ x, matrix: M }], bias, [3], 'before'));
 	const series = { center: CENTER, radius: RADIUS, coefficients };
-	const p = builder.add({ kind: 'polynomial', x: before, series, shape: [3], origin: 'p' });
+	const p = builder.add({ kind: 'polynomial', x: before, series: [series], inner: 1, shape: [3], origin: 'p' });
 	const y = followed ? builder.add(affine([{ x: p, matrix: M }], new Float64Array(3), [3], 'after')) : p;
 	return builder.build([{ name: 'y', id: y, shape: [3] }]);
 };
@@ -121,6 +123,60 @@ test('constants and lines become affine nodes', () => {
 	const line = lowered(network([7, 3], false));
 	assert.is(depthOf(line), 1);
 	assert.is(products(line), 0);
+});
+
+/** A polynomial for each of five channels: general, with zeros in different places, of a lower degree, and constant. */
+const channels = (degree: number): ChebyshevSeries[] => {
+	const c = general(degree);
+	const rows = [
+		c,
+		c.map((v, k) => (k < degree && k % 3 === 1 ? 0 : -v)),
+		c.map((v, k) => (k < degree && k > degree / 2 ? 0 : v + Math.sin(k))),
+		c.map((v, k) => (k === degree ? 0.5 : v / 4)),
+		c.map((v, k) => (k === 0 ? v : 0)),
+	];
+	return rows.map((coefficients, i) => ({ center: i / 4 - 0.5, radius: 1.5 + i / 3, coefficients }));
+};
+/** Polynomials of channels of `inner` elements, twice over, between a layer and another. */
+const channelled = (series: readonly ChebyshevSeries[], inner: number): Graph<PolynomialKind> => {
+	const size = 2 * series.length * inner;
+	const builder = new GraphBuilder<PolynomialKind>();
+	const matrix = diagonal(new Float64Array(size).fill(0.5));
+	const x = builder.add({ kind: 'input', name: 'x', shape: [size], origin: 'x' });
+	const before = builder.add(affine([{ x, matrix }], new Float64Array(size), [size], 'before'));
+	const p = builder.add({ kind: 'polynomial', x: before, series, inner, shape: [size], origin: 'p' });
+	const y = builder.add(affine([{ x: p, matrix }], new Float64Array(size), [size], 'after'));
+	return builder.build([{ name: 'y', id: y, shape: [size] }]);
+};
+
+test('channels with polynomials of their own share the circuit of one', () => {
+	for (let degree = 1; degree <= 31; degree++) {
+		const series = channels(degree);
+		const graph = lowered(channelled(series, 3));
+		const single = lowered(channelled(series.slice(0, 1), 3));
+		assert.is(depthOf(graph), depthOf(single), `degree ${degree}`);
+		assert.is(products(graph), products(single), `degree ${degree}`);
+		const x = Float64Array.from({ length: 30 }, (_, e) => 2 * Math.cos(7 * e + degree));
+		evaluate(graph, new Map([['x', x]]))
+			.get('y')
+			?.forEach((y, e) => {
+				const { center, radius, coefficients } = series[Math.floor(e / 3) % 5] as ChebyshevSeries;
+				const exact = 0.5 * clenshaw(coefficients, ((x[e] as number) / 2 - center) / radius);
+				assert.ok(Math.abs(y - exact) < 1e-9, `degree ${degree}, element ${e}: ${y} for ${exact}`);
+			});
+	}
+});
+
+test('a channel whose leading coefficient is too small keeps all of them from growing, at the cost of a level', () => {
+	for (const degree of [2, 4, 8, 16]) {
+		const series = channels(degree).map((one, i) =>
+			i === 1 ? { ...one, coefficients: one.coefficients.with(degree, 1e-6) } : one,
+		);
+		const graph = channelled(series, 1);
+		const inputs = new Map([['x', Float64Array.from({ length: 10 }, (_, e) => Math.cos(e))]]);
+		for (const values of evaluateAll(lowered(graph), inputs)) for (const v of values) assert.ok(Math.abs(v) < 200);
+		assert.ok(difference(evaluate(graph, inputs), evaluate(lowered(graph), inputs)) < 1e-9);
+	}
 });
 
 test('random graphs keep their values', () => {
