@@ -175,10 +175,13 @@ const withinModulus = (wanted: Built, replaced: (compute: () => Approximated) =>
 	return built;
 };
 
-/** About as many levels as the largest modulus holds, and fewer than before in any case. */
+/** Levels given up at a time: what is missing is known for the scales of the deeper program only. */
+const STEP = 3;
+
+/** About as many levels as the largest modulus holds, but few fewer than before. */
 const levelsThatFit = (levels: number, misses: readonly Miss[]): number => {
 	const parts = misses.flatMap(({ limit, missing }) => (missing === undefined ? [] : [limit / (limit + missing)]));
-	return Math.min(levels - 1, Math.ceil(levels * Math.max(...parts, 0.5)));
+	return Math.min(levels - 1, Math.max(levels - STEP, Math.ceil(levels * Math.max(...parts, 0))));
 };
 
 const shallower = (wanted: Built, built: Built): readonly string[] =>

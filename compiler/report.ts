@@ -171,7 +171,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 };
 
 /** The largest error of polynomials on other inputs may be so much larger than on the calibration samples: they are few, and fitted to. */
-const UNSEEN = 3;
+const UNSEEN = 5;
 
 /** Errors of the outputs before the tail, from encryption and from the polynomials, the latter as seen on samples. */
 const predictionOf = (stages: Stages): Omit<Report['predicted'], keyof Times> => {

@@ -17,7 +17,7 @@ export type Verdict = {
 	readonly agreement: Agreement;
 	/**
 	 * Part of the samples expected to lose a decision: the mean of those that do, and of how often an error of one sample exceeds
-	 * the margin of another, which is smooth but a little low, for errors are larger where margins are small.
+	 * the margin of another, which is smooth but a little low, for errors are larger where margins are small; the latter alone where few judge.
 	 */
 	readonly flips: number;
 	/** The part that is expected to if errors were twice as large: how firm decisions are. */
@@ -33,7 +33,7 @@ const DEFAULT_BUDGET = 0.2;
 const FLIPS_FOR_A_LOSS = 2;
 /** Decisions that may waver for each that may flip. */
 const WAVERING = 4;
-/** Samples below which one lost decision is not counted. */
+/** Samples of which one is so large a part that those that lose a decision are not counted. */
 const FEW = 200;
 /**
  * Relative error up to which an output that decides something, or one that does not, is accepted. What is calibrated with was often
@@ -55,9 +55,8 @@ export const judgeOf = (graph: Graph<BodyKind>, asked: Asked, exact: OutputSampl
 	const mostFlips = (FLIPS_FOR_A_LOSS * accuracyBudget) / 100;
 	const judge = (outputs: OutputSamples): Verdict => {
 		const agreement = compare(graph, tails, exact, outputs);
-		// Of few samples one is a large part, and says little.
-		const seen = Math.max(0, 1 - agreement.decisions - (samples < FEW ? 1 / samples : 0));
-		const flips = (seen + expectedFlips(graph, tails, exact, outputs)) / 2;
+		const expected = expectedFlips(graph, tails, exact, outputs);
+		const flips = samples < FEW ? expected : (1 - agreement.decisions + expected) / 2;
 		const error = Math.max(
 			...[...allowed].map(([name, most]) => {
 				const relative = agreement.relativeErrors.get(name) ?? 0;

@@ -49,8 +49,8 @@ const scattered = (i: number): number => {
 };
 
 /** A model of at most so many levels is shallow: up to NEAR_LEVELS are spent on being nearer to it, since they cost milliseconds. */
-const SHALLOW = 8;
-const NEAR_LEVELS = 10;
+const SHALLOW = 10;
+const NEAR_LEVELS = 12;
 
 /** More levels than this no parameters hold: 881 bits at the largest ring degree. */
 const MOST_LEVELS = 32;

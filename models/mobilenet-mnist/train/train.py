@@ -18,8 +18,10 @@ def conv(inputs, outputs, size, stride=1, groups=1):
 
 
 def separable(inputs, outputs, stride):
-    """A 3x3 convolution of each map by itself, then a 1x1 convolution of all."""
-    return nn.Sequential(conv(inputs, inputs, 3, stride, groups=inputs), conv(inputs, outputs, 1))
+    """A 3x3 convolution of each map by itself, then a 1x1 convolution of all: nothing in between, as in Xception."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, stride, padding=1, groups=inputs, bias=False),
+        conv(inputs, outputs, 1))
 
 
 def build():
