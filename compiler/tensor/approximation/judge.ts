@@ -76,6 +76,7 @@ export const judgeOf = (graph: Graph<BodyKind>, asked: Asked, exact: OutputSampl
 };
 
 export const qualifies = ({ badness }: Verdict): boolean => badness <= 1 + 1e-9;
+export const meetsError = ({ error }: Verdict): boolean => error <= 1 + 1e-9;
 
 /** Errors and expected flips so small that better ones would hardly show. */
 const NEAR = { error: 0.03, flips: 5e-4 };

@@ -3,7 +3,7 @@ import type { Samples } from '../../options.ts';
 import type { Agreement } from '../agreement.ts';
 import { fitsFromBounds, safeRanges } from '../approximation/bounds.ts';
 import { type Exact, exactOn, FINAL_WORK, outputRows, SEARCH_WORK, thinned } from '../approximation/exact.ts';
-import { type Asked, judgeOf } from '../approximation/judge.ts';
+import { type Asked, judgeOf, meetsError } from '../approximation/judge.ts';
 import { type LayerError, type Replacements, replaceIn, replay } from '../approximation/replay.ts';
 import { type Point, partsOf, Search } from '../approximation/search.ts';
 import * as warn from '../approximation/warnings.ts';
@@ -139,14 +139,17 @@ const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, sample
 	).allowed;
 	const divisorError = options.degree === undefined ? DIVISOR_SHARE * Math.min(...allowed.values()) : undefined;
 	const search = new Search(graph, exact, { ...options, compensation, divisorError });
-	const take = (maxLevels?: number): Approximated | undefined => {
+	const settings = { ...options, samples, compensation, divisorError };
+	// Fewer levels than what was asked for takes are no answer where it was asked for as an error.
+	const within = (maxLevels: number): Approximated | undefined => {
 		const point = search.best(maxLevels);
-		if (point === undefined) return undefined;
-		return finished(search, point, { ...options, samples, compensation, divisorError }, (most) => take(most));
+		return point === undefined || (options.maxError !== undefined && !meetsError(point.verdict))
+			? undefined
+			: finished(search, point, settings, within);
 	};
-	const taken = take(options.maxLevels);
-	if (taken === undefined) return refuseLevels(search, options.maxLevels ?? 0);
-	return taken;
+	const point = search.best(options.maxLevels);
+	if (point === undefined) return refuseLevels(search, options.maxLevels ?? 0);
+	return finished(search, point, settings, within);
 };
 
 type Settings = Asked & {
@@ -166,7 +169,7 @@ const finished = (search: Search, point: Point, settings: Settings, within: Appr
 	const { fitted, judged } = partsOf(exact.count);
 	const all = [...new Set([...judged, ...fitted])];
 	const { replacements, layers } = replay(graph, exact, plan, { ...settings, fitted: all, judged });
-	if (settings.maxError !== undefined && verdict.error > 1 + 1e-9)
+	if (settings.maxError !== undefined && !meetsError(verdict))
 		warn.refuseError(graph, settings.maxError, point, replacements);
 	const fits = [...replacements.values()].flatMap((one) => (one.kind === 'polynomial' ? [one.fitted] : []));
 	return {
