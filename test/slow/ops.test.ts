@@ -22,12 +22,10 @@ const ENCRYPTED_EVERY = 40;
 const SMALL_RING = 16384;
 
 /**
- * How many cases no program is made of, by file, operator and the code of the first issue: what jumps is no polynomial, and windows
- * of many elements take more comparisons in a row than there are levels.
+ * How many cases no program is made of, by file, operator and the code of the first issue: what jumps is no polynomial.
  */
 const REFUSED: Readonly<Record<string, number>> = {
 	'activation: ThresholdedRelu, range': 2,
-	'extremes: MaxPool, parameters': 4,
 	'functions: Shrink, range': 3,
 };
 /** At most so many are refused because no polynomials are as near as asked for, and compiled without asking. */
