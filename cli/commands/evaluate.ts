@@ -175,8 +175,8 @@ const goalAmong = (decider: OutputPacking, rows: readonly Float64Array[], which:
 };
 
 /** The indices of samples that a client would encrypt, and what it would say of the others. Throws that where there are no others. */
-const sorted = (program: Program, samples: readonly Inputs[]) => {
-	const refusals = forProgram(program, samples).map((sample) => refusalOf(program.client, sample));
+const sorted = ({ client }: Program, samples: readonly Inputs[]) => {
+	const refusals = samples.map((sample) => refusalOf(client, sample));
 	const accepted = refusals.flatMap((refusal, i) => (refusal === undefined ? [i] : []));
 	const [first, ...others] = refusals.filter((refusal) => refusal !== undefined);
 	if (first !== undefined && accepted.length === 0) throw first;
@@ -216,10 +216,11 @@ const evaluate = async (path: string, given: Arguments): Promise<void> => {
 	const [decider] = program.client.outputs;
 	if (decider === undefined) throw new RefusedError('program', 'the program has no outputs');
 	const all = oneByOne(target.samples).slice(0, given.limit);
-	const { accepted, refused, refusals } = sorted(program, all);
+	const sent = forProgram(program, all);
+	const { accepted, refused, refusals } = sorted(program, sent);
 	const goal = goalAmong(decider, labels, accepted);
 	const samples = accepted.map((i) => all[i] as Inputs);
-	const run = forProgram(program, samples);
+	const run = accepted.map((i) => sent[i] as Inputs);
 	const session = await openSession(program, given, output);
 	const results = await session.run(run);
 	await session.close();

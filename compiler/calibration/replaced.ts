@@ -2,6 +2,7 @@ import type { Samples } from '../options.ts';
 import { compare, decisionsOf, type OutputSamples } from '../tensor/agreement.ts';
 import { countOf, SEEN_SAMPLES, sampleAt, spread } from '../tensor/calibrate.ts';
 import { evaluate } from '../tensor/evaluate.ts';
+import { percent } from '../tensor/passes/fits.ts';
 import { type Split, throughHeads } from '../tensor/passes/split.ts';
 
 /**
@@ -29,7 +30,6 @@ export const replacementWarning = (
 		const first = before.get(output.name)?.[0] ?? new Float64Array();
 		return decisionsOf(original.body, output, original.tails.get(output.name) ?? [], first).length > 0;
 	});
-	const percent = (part: number): string => `${Number((100 * part).toPrecision(3))} %`;
 	const error = `outputs differ by ${percent(Math.max(0, ...relativeErrors.values()))} (rms)`;
 	return `against the model as it was, on calibration: ${decides ? `${percent(decisions)} of the decisions are the same, ` : ''}${error}`;
 };

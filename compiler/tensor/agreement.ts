@@ -10,8 +10,6 @@ export type OutputSamples = ReadonlyMap<string, readonly Float64Array[]>;
 export type Agreement = {
 	/** Part of the samples whose decisions are all equal; 1 when no output decides anything. */
 	readonly decisions: number;
-	/** Part of the samples whose decisions would still be equal if every difference were twice as large: how firm they are. */
-	readonly firmDecisions: number;
 	/** By output: rms of the difference, relative to the rms of the output about its mean. */
 	readonly relativeErrors: ReadonlyMap<string, number>;
 };
@@ -113,7 +111,6 @@ export const compare = (
 	other: OutputSamples,
 ): Agreement => {
 	const disagreeing = new Set<number>();
-	const wavering = new Set<number>();
 	const relativeErrors = new Map<string, number>();
 	let samples = 0;
 	for (const output of graph.outputs) {
@@ -122,20 +119,16 @@ export const compare = (
 		samples = a.length;
 		a.forEach((values, i) => {
 			const ours = decisionsOf(graph, output, tail, values);
-			const differs = (other: Float64Array): boolean =>
-				decisionsOf(graph, output, tail, other).some((decision, k) => decision !== ours[k]);
-			const theirs = b[i] as Float64Array;
-			if (differs(theirs)) disagreeing.add(i);
-			if (differs(theirs.map((v, k) => 2 * v - (values[k] as number)))) wavering.add(i);
+			const theirs = decisionsOf(graph, output, tail, b[i] as Float64Array);
+			if (theirs.some((decision, k) => decision !== ours[k])) disagreeing.add(i);
 		});
 		relativeErrors.set(output.name, relativeError(a, b));
 	}
-	const kept = (lost: ReadonlySet<number>): number => (samples === 0 ? 1 : 1 - lost.size / samples);
-	return { decisions: kept(disagreeing), firmDecisions: kept(wavering), relativeErrors };
+	return { decisions: samples === 0 ? 1 : 1 - disagreeing.size / samples, relativeErrors };
 };
 
 /** rms(b - a) / rms(a - mean(a)); relative to rms(a) when a is constant, and 0 for a = b. */
-const relativeError = (a: readonly Float64Array[], b: readonly Float64Array[]): number => {
+export const relativeError = (a: readonly Float64Array[], b: readonly Float64Array[]): number => {
 	let [count, sum, squares, error] = [0, 0, 0, 0];
 	a.forEach((values, i) => {
 		values.forEach((v, k) => {

@@ -27,13 +27,21 @@ export const levelsOf = (node: Node): number => {
 	}
 };
 
-/** Levels used on the deepest path from an input to every node, itself included. */
-export const depths = (nodes: readonly Node[]): number[] => {
+/** The longest path from an input to every node, itself included, where a node is as long as `lengthOf` says. */
+export const longestPaths = <N extends Node>(
+	nodes: readonly N[],
+	lengthOf: (node: N, id: Id) => number,
+): readonly number[] => {
 	const result: number[] = [];
-	for (const node of nodes)
-		result.push(levelsOf(node) + operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0));
+	nodes.forEach((node, id) => {
+		const before = operandsOf(node).reduce((longest, x) => Math.max(longest, result[x] as number), 0);
+		result.push(before + lengthOf(node, id));
+	});
 	return result;
 };
+
+/** Levels used on the deepest path from an input to every node, itself included. */
+export const depths = (nodes: readonly Node[]): readonly number[] => longestPaths(nodes, levelsOf);
 
 /** Levels that the outputs of the graph need. */
 export const depthOf = (graph: Graph): number => {
@@ -42,13 +50,9 @@ export const depthOf = (graph: Graph): number => {
 };
 
 /** Nodes of the given kinds on the deepest path. */
-const countInTurn = (graph: Graph, kinds: readonly Kind[]): number => {
-	const result: number[] = [];
-	for (const node of graph.nodes) {
-		const before = operandsOf(node).reduce((deepest, x) => Math.max(deepest, result[x] as number), 0);
-		result.push(before + (kinds.includes(node.kind) ? 1 : 0));
-	}
-	return graph.outputs.reduce((deepest, { id }) => Math.max(deepest, result[id] ?? 0), 0);
+const countInTurn = ({ nodes, outputs }: Graph, kinds: readonly Kind[]): number => {
+	const counts = longestPaths(nodes, ({ kind }) => Number(kinds.includes(kind)));
+	return outputs.reduce((deepest, { id }) => Math.max(deepest, counts[id] ?? 0), 0);
 };
 
 /** Products of two values on the deepest path: levels that no way of computing the affine maps saves. */

@@ -1,15 +1,7 @@
 import { InternalError } from '../errors.ts';
 import type { GraphBuilder, Id, Node, PolynomialKind, Shape, Windows } from './graph.ts';
-import {
-	type Frame,
-	framesOf,
-	type Layout,
-	layoutOf,
-	type Observed,
-	observe,
-	type Rows,
-	windowsOf,
-} from './windows/data.ts';
+import type { Frame } from './passes/frame.ts';
+import { framesOf, type Layout, layoutOf, type Observed, observe, type Rows, windowsOf } from './windows/data.ts';
 import { Emitter } from './windows/emit.ts';
 import { fitQuadratics, type Quadratic, quadraticOn } from './windows/quadratic.ts';
 import { degreeOf, fitRefinement, type Refinement, refinementOn } from './windows/refinement.ts';

@@ -2,8 +2,7 @@
 import { compileZoo } from '../../bench/zoo.ts';
 import type { Compiled } from '../../compiler/index.ts';
 import { evaluate } from '../../compiler/tensor/evaluate.ts';
-import { RefusedError } from '../../runtime/errors.ts';
-import { packSamples, type Sample } from '../../runtime/inputs.ts';
+import { refusalOf, type Sample } from '../../runtime/inputs.ts';
 import type { OutputPacking } from '../../runtime/plan.ts';
 import { applyTail } from '../../runtime/tail.ts';
 import type { Answer, Values } from './answers.ts';
@@ -48,16 +47,6 @@ export const compilePoint = ({ model, options }: Point): CompiledPoint => {
 			const data = values.get(decider.name);
 			return data && applyTail({ shape: decider.encryptedShape, data }, decider.tail).data;
 		},
-		accepts: (row) => isAccepted(() => packSamples(program.client, [sampleOf(row)])),
+		accepts: (row) => refusalOf(program.client, sampleOf(row)) === undefined,
 	};
-};
-
-const isAccepted = (pack: () => unknown): boolean => {
-	try {
-		pack();
-		return true;
-	} catch (error) {
-		if (error instanceof RefusedError) return false;
-		throw error;
-	}
 };

@@ -1,5 +1,5 @@
-import { isSignedIdentity } from '../depth.ts';
-import { type BodyKind, type Graph, type Id, type Node, operandsOf } from '../graph.ts';
+import { isSignedIdentity, longestPaths, levelsOf as ownLevelsOf } from '../depth.ts';
+import { type BodyKind, type Graph, type Id, type Node, nodeAt, operandsOf, sizeOf } from '../graph.ts';
 
 /** How precisely a function is replaced: the levels that it may take, and the degrees that these hold, the best first. */
 export type Rung = { readonly levels: number; readonly degrees: readonly number[] };
@@ -41,9 +41,7 @@ const inRow = (graph: Graph<BodyKind>): number => longest(graph, (node) => Numbe
 export const replacedIn = ({ nodes }: Graph<BodyKind>): readonly Id[] =>
 	[...nodes.keys()]
 		.filter((id) => isReplaced(nodes[id] as Node<BodyKind>))
-		.sort((a, b) => elements(nodes[b]) - elements(nodes[a]) || a - b);
-
-const elements = (node: Node | undefined): number => node?.shape.reduce((product, d) => product * d, 1) ?? 0;
+		.sort((a, b) => sizeOf(nodeAt(nodes, b).shape) - sizeOf(nodeAt(nodes, a).shape) || a - b);
 
 /** The same rung everywhere. */
 export const uniform = (graph: Graph<BodyKind>, rung: Rung): Plan => new Map(replacedIn(graph).map((id) => [id, rung]));
@@ -54,19 +52,13 @@ const ofWindow = (rung: number): number => 2 * rung;
 /** Levels on the longest path, if no affine map is composed with another: the packing knows better. */
 export const levelsOf = (graph: Graph<BodyKind>, plan: Plan): number =>
 	longest(graph, (node, id) => {
-		if (node.kind === 'affine') return Number(!node.terms.every(({ matrix }) => isSignedIdentity(matrix)));
-		const levels = plan.get(id)?.levels ?? 0;
-		if (node.kind === 'pooled') return ofWindow(levels);
-		return node.kind === 'multiply' ? 1 : levels;
+		const rung = plan.get(id);
+		if (rung === undefined) return ownLevelsOf(node);
+		return node.kind === 'pooled' ? ofWindow(rung.levels) : rung.levels;
 	});
 
-const longest = ({ nodes }: Graph<BodyKind>, lengthOf: (node: Node<BodyKind>, id: Id) => number): number => {
-	const lengths: number[] = [];
-	nodes.forEach((node, id) => {
-		lengths.push(lengthOf(node, id) + operandsOf(node).reduce((most, x) => Math.max(most, lengths[x] as number), 0));
-	});
-	return lengths.reduce((a, b) => Math.max(a, b), 0);
-};
+const longest = ({ nodes }: Graph<BodyKind>, lengthOf: (node: Node<BodyKind>, id: Id) => number): number =>
+	longestPaths(nodes, lengthOf).reduce((a, b) => Math.max(a, b), 0);
 
 /** Nodes all of whose readers are affine maps, and that are no outputs: a factor of theirs costs nothing. */
 export const absorbed = ({ nodes, outputs }: Graph<BodyKind>): ReadonlySet<Id> => {

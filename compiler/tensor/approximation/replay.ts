@@ -1,5 +1,6 @@
 import { InternalError } from '../../errors.ts';
 import { isDivisor } from '../activations.ts';
+import { relativeError as relativeErrorOf } from '../agreement.ts';
 import { compensate } from '../compensate.ts';
 import { evaluate } from '../evaluate.ts';
 import {
@@ -90,7 +91,7 @@ export const replay = (graph: Graph<BodyKind>, exact: Exact, plan: Plan, options
 		const rows = replaced(node, id);
 		if (rows !== undefined) {
 			values.set(id, rows);
-			const relativeError = errorOf(exact.rows[id] as Rows, rows, options.judged);
+			const relativeError = relativeErrorOf(pick(exact.rows[id] as Rows, options.judged), pick(rows, options.judged));
 			layers.push({ origin: node.origin, relativeError });
 			if (plan.has(id)) errors.set(id, relativeError);
 		}
@@ -163,20 +164,6 @@ const windowRows = (node: Node<'pooled'>, form: WindowForm, operand: Rows): Rows
 	const x = builder.add({ kind: 'input', name: 'x', shape, origin: node.origin });
 	const graph = builder.build([{ name: 'y', id: emitWindow(form, builder, x), shape: node.shape }]);
 	return operand.map((row) => evaluate(graph, new Map([['x', row]])).get('y') as Float64Array);
-};
-
-/** rms(b - a) / rms(a - mean(a)) over some samples; relative to rms(a) where a is constant. */
-const errorOf = (a: Rows, b: Rows, part: readonly number[]): number => {
-	let [count, sum, squares, error] = [0, 0, 0, 0];
-	for (const i of part)
-		(a[i] as Float64Array).forEach((v, k) => {
-			count++;
-			sum += v;
-			squares += v * v;
-			error += (v - (b[i]?.[k] as number)) ** 2;
-		});
-	const variance = squares - (sum * sum) / count;
-	return error === 0 ? 0 : Math.sqrt(error / (variance > 1e-12 * squares ? variance : squares || 1));
 };
 
 /** The graph with what takes the place of its nodes. */

@@ -11,8 +11,8 @@ const LEAST_SAMPLES = 64;
 const LEAST_VALUES = 256;
 /** The values of all channels count in each like this many of its own. */
 const SHARED_WEIGHT = 16;
-/** Weight of an even grid beside the data, as for one polynomial (fits.ts). */
-const GRID_WEIGHT = 0.02;
+/** Weight of an even grid beside the data, so that a polynomial stays near the function where few data are. */
+export const GRID_WEIGHT = 0.02;
 /** A channel's interval has this part of what was seen as a margin on both sides, and is at least LEAST_PART of the layer's wide. */
 const OWN_MARGIN = 0.1;
 const LEAST_PART = 0.25;

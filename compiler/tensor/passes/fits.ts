@@ -4,7 +4,7 @@ import { fit, minimax } from '../../numeric/fit.ts';
 import { domainOf, functionOf, isDivisor } from '../activations.ts';
 import type { Activation, ChebyshevSeries, Node } from '../graph.ts';
 import type { Interval } from '../ranges.ts';
-import { type ChannelError, type ChannelFits, fitChannels } from './channels.ts';
+import { type ChannelError, type ChannelFits, fitChannels, GRID_WEIGHT } from './channels.ts';
 import { domainIssue, type Frame, frame, MARGIN, tooWide } from './frame.ts';
 
 /** One activation and the polynomial that replaces it. */
@@ -50,9 +50,7 @@ const FINE_DEGREES = [...DEGREES, 32, 63];
 export const MOST_DIVISOR_ERROR = 0.5;
 /** Without calibration: error relative to the function's range on its interval, or to its value for a divisor. */
 const MOST_UNIFORM_ERROR = 0.01;
-/** Weight of an even grid beside the data, so that a polynomial stays near the function where few data are. */
-const UNIFORM_WEIGHT = 0.02;
-/** The same for a divisor, whose error is bounded everywhere. */
+/** Weight of an even grid beside the data (see channels.ts) for a divisor, whose error is bounded everywhere. */
 const DIVISOR_GRID_WEIGHT = 1e-3;
 /** Data of so small a part of all importance do not count as seen; beyond what counts, a divisor may be off by more. */
 const NEGLIGIBLE = 1e-4;
@@ -123,7 +121,7 @@ export const fitData = (
 	const importance = products.some((n) => n > 0) ? products : counts;
 	const total = importance.reduce((sum, n) => sum + n, 0);
 	const unit = unitOf(node);
-	const grid = isDivisor(node) ? DIVISOR_GRID_WEIGHT : UNIFORM_WEIGHT;
+	const grid = isDivisor(node) ? DIVISOR_GRID_WEIGHT : GRID_WEIGHT;
 	const points = Array.from(importance, (n, i) => {
 		const x = center + radius * cells.middle(i);
 		const y = fn(x);

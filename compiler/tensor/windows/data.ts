@@ -1,10 +1,9 @@
 import { functionOf } from '../activations.ts';
 import { type Node, sizeOf } from '../graph.ts';
+import type { Frame } from '../passes/frame.ts';
 
 /** One row-major array for each sample. */
 export type Rows = readonly Float64Array[];
-/** Values are counted as t = (x - center) / radius. */
-export type Frame = { readonly center: number; readonly radius: number };
 
 /** Windows and elements by channels: that of window i is floor(i / inner) % channels, of element j floor(j / innerOfX) % channels. */
 export type Layout = { readonly channels: number; readonly inner: number; readonly innerOfX: number };

@@ -9,9 +9,9 @@ import {
 	sizeOf,
 } from '../graph.ts';
 import { boundedWriter } from '../maps/rows.ts';
+import type { Frame } from '../passes/frame.ts';
 import { diagonal, type SparseMatrix } from '../sparse.ts';
 import type { WindowForm } from '../windows.ts';
-import type { Frame } from './data.ts';
 import type { Quadratic } from './quadratic.ts';
 import type { Refinement } from './refinement.ts';
 
