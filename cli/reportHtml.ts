@@ -5,8 +5,9 @@ import { accuracySection } from './report/accuracy.ts';
 import { curveChart, levelChart, precisionChart, primeChart } from './report/charts.ts';
 import { circuitGraph } from './report/circuit.ts';
 import { allDetails } from './report/details.ts';
+import { glance } from './report/glance.ts';
 import { layerGraph } from './report/graph.ts';
-import { escapeHtml, htmlTable, section } from './report/html.ts';
+import { contents, escapeHtml, htmlTable, section } from './report/html.ts';
 import { slotFigure } from './report/slots.ts';
 import { style } from './report/style.ts';
 import {
@@ -68,23 +69,13 @@ const circuitSection = (circuit: CkksCircuit | undefined): string => {
 		: folded(`${circuit?.ops.length} operations, from the inputs at the top to the outputs with a bold frame`, graph);
 };
 
-/**
- * The report as one page without scripts and external resources; every text from the model is escaped. With the circuit, and if
- * that is small, each of its operations is drawn too.
- */
-export const reportHtml = (report: Report, circuit?: CkksCircuit): string => {
-	const { model, parameters, layers, activations } = report;
-	return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escapeHtml(model.name)}: onnx-seal report</title><style>${style}</style></head><body>
-<h1>${escapeHtml(model.name)}</h1>
-<p class="sub">${escapeHtml(portsText(model.inputs))} → ${escapeHtml(portsText(model.outputs))}</p>
-${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p>`).join('\n')}
+const sections = (report: Report, circuit: CkksCircuit | undefined): string => {
+	const { parameters, layers, activations } = report;
+	return `${section('Layers', graphSection(layers))}
 ${section('Program', htmlTable([], summaryRows(report)))}
 ${section('Primes, in bits', primeChart(parameters.primes) + whyList(report))}
 ${section(report.measured === undefined ? 'Predicted' : 'Predicted and measured', htmlTable(costHead(report), costRows(report)))}
 ${section('Objectives', tradeoffSection(report))}
-${section('Layers', graphSection(layers))}
 ${section('Layers in numbers', layers.length === 0 ? '' : htmlTable(layerHead(report), layerRows(report)))}
 ${section('Layers in detail', allDetails(layers))}
 ${section('Slots', slotsSection(layers))}
@@ -93,7 +84,25 @@ ${section('Precision after each layer, in bits', precisionChart(layers))}
 ${section('Keys and memory', keySection(report))}
 ${section('Accuracy against levels', accuracySection(report.accuracy))}
 ${section('Activations', activations.length === 0 ? '' : htmlTable(activationHead, activationRows(report)) + activations.map((fit) => curveChart(fit, fit.histogram)).join(''))}
-${section('Operations on ciphertexts', circuitSection(circuit))}
+${section('Operations on ciphertexts', circuitSection(circuit))}`;
+};
+
+/**
+ * The report as one page without scripts and external resources; every text from the model is escaped. With the circuit, and if
+ * that is small, each of its operations is drawn too.
+ */
+export const reportHtml = (report: Report, circuit?: CkksCircuit): string => {
+	const { model } = report;
+	const body = sections(report, circuit);
+	return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escapeHtml(model.name)}: onnx-seal report</title><style>${style}</style></head><body>
+<h1>${escapeHtml(model.name)}</h1>
+<p class="sub">${escapeHtml(portsText(model.inputs))} → ${escapeHtml(portsText(model.outputs))}</p>
+${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p>`).join('\n')}
+${glance(report)}
+${contents(body)}
+${body}
 </body></html>
 `;
 };

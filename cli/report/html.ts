@@ -42,7 +42,13 @@ const unbroken = (cell: string): string => cell.replace(/^([\d.]+) (\w+)$/, '$1\
 
 /** A heading and what is below it; nothing when nothing is. */
 export const section = (title: string, content: string): string =>
-	content === '' ? '' : `<section><h2>${escapeHtml(title)}</h2>${content}</section>`;
+	content === '' ? '' : `<section id="${anchor(title)}"><h2>${escapeHtml(title)}</h2>${content}</section>`;
+
+const anchor = (title: string): string => title.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+
+/** Links to the sections of a page. */
+export const contents = (sections: string): string =>
+	`<nav>${Array.from(sections.matchAll(/<section id="([^"]*)"><h2>([^<]*)<\/h2>/g), ([, id, title]) => `<a href="#${id}">${title}</a>`).join(' ')}</nav>`;
 
 /** Coordinates with a tenth of a pixel. */
 export const px = (length: number): string => String(Number(length.toFixed(1)));

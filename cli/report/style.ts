@@ -4,6 +4,10 @@ export const style = `
 @media (prefers-color-scheme: dark) { :root { --accent: #63a4e8; } }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; } h3 { font-size: .95rem; margin: 1rem 0 .3rem; }
+dl.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem; margin: 1.2rem 0; }
+dl.cards div { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; } dl.cards dt { font-size: .8rem; color: #888; }
+dl.cards dd { margin: 0; } dl.cards b { display: block; font-size: 1.35rem; line-height: 1.4; white-space: nowrap; } dl.cards span { font-size: .8rem; color: #888; }
+nav { font-size: .85rem; line-height: 1.9; } nav a { color: var(--accent); text-decoration: none; margin-right: .7rem; white-space: nowrap; } nav a:hover { text-decoration: underline; }
 p.sub, p.note { color: #888; margin-top: .2rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

@@ -37,10 +37,15 @@ export const effortAt = (ringDegree: number): Effort => EFFORTS.find(([most]) =>
 const SIMULATED = 8;
 const isNear = (ratio: number): boolean => ratio <= 2 && ratio >= 1 / 2;
 
-export const encrypt = async (point: CompiledPoint, rows: readonly Float64Array[]): Promise<Encrypted> => {
+/** `least`: so many samples if it is more than the ring degree's share. */
+export const encrypt = async (
+	point: CompiledPoint,
+	rows: readonly Float64Array[],
+	least: number,
+): Promise<Encrypted> => {
 	const { program, report } = point.compiled;
 	const { keySets, samples, most } = effortAt(report.parameters.ringDegree);
-	const chosen = firstOf(rows, point.accepts, keySets * samples);
+	const chosen = firstOf(rows, point.accepts, Math.max(least, keySets * samples));
 	const server = await createServer(program.server, program.constants, { backend: 'kernel' });
 	const meter = new NoiseMeter(program.client.outputs);
 	const simulated = simulatedNoise(

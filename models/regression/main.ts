@@ -2,7 +2,7 @@
  * The regression of accuracy: every point of the zoo compiled, simulated on its whole test set, encrypted for real on a few samples,
  * and compared with models/baselines.json. Prints a table, what has become better, what failed, and as the last line `N passed, N failed`.
  *
- * npm run models:check [-- name ...] [--jobs 2] [--seconds limit of one point] [--write: all of them, into the README]
+ * npm run models:check [-- name ...] [--jobs 2] [--seconds limit of one point] [--encrypted samples of each at least] [--write: all of them, into the README]
  * npm run models:accept [-- name ...]: writes what was measured into models/baselines.json and prints what that changes
  */
 import { dirname } from 'node:path';
@@ -45,17 +45,19 @@ const rowOf = ({ point: { name, model }, outcome }: Judged): readonly Row[] =>
 		? []
 		: [{ name, folder: dirname(model.path), regression: model.regression === true, found: outcome }];
 
+type Given = Readonly<Record<'jobs' | 'seconds' | 'encrypted', string>> & { readonly accept: boolean };
+
 const judgeAll = async (
 	chosen: readonly Point[],
 	before: ReadonlyMap<string, Baseline>,
-	{ jobs, seconds, accept }: { readonly jobs: string; readonly seconds: string; readonly accept: boolean },
+	{ jobs, seconds, encrypted, accept }: Given,
 ): Promise<readonly Judged[]> => {
 	writeTestSets(chosen.map(({ model }) => model));
 	const names = chosen.map(({ name }) => name);
 	const ended = new AbortController();
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort());
 	const limits = { jobs: Number(jobs), seconds: Number(seconds), signal: ended.signal };
-	const outcomes = await measureAll(dearestFirst(names, before), limits);
+	const outcomes = await measureAll(dearestFirst(names, before), Number(encrypted), limits);
 	return chosen.map((point) => {
 		const outcome = outcomes.get(point.name) ?? 'not measured';
 		return { point, outcome, verdict: verdictOf(point, outcome, before.get(point.name), accept) };
@@ -80,6 +82,7 @@ const main = async (): Promise<boolean> => {
 		allowPositionals: true,
 		options: {
 			accept: { type: 'boolean', default: false },
+			encrypted: { type: 'string', default: '0' },
 			jobs: { type: 'string', default: '2' },
 			seconds: { type: 'string', default: '900' },
 			write: { type: 'boolean', default: false },

@@ -12,8 +12,12 @@ import { simulate } from './simulated.ts';
 /** Samples on which the imported model is compared with onnxruntime. */
 const COMPARED = 300;
 
-/** `progress` hears what is done next. */
-export const measure = async (point: Point, progress: (step: string) => void): Promise<Measurement> => {
+/** `encrypted`: at least so many samples are encrypted for real; `progress` hears what is done next. */
+export const measure = async (
+	point: Point,
+	encrypted: number,
+	progress: (step: string) => void,
+): Promise<Measurement> => {
 	const { model } = point;
 	const { shape, rows, labels, whole } = testSetOf(model);
 	progress('compiles');
@@ -31,7 +35,7 @@ export const measure = async (point: Point, progress: (step: string) => void): P
 	progress(`simulates ${rows.length} samples`);
 	const { answers, doubtful, ...simulated } = simulate(compiled, rows);
 	progress('encrypts');
-	const encrypted = await encrypt(compiled, rows);
+	const decrypted = await encrypt(compiled, rows, encrypted);
 	return {
 		...programOf(compiled.compiled),
 		clear: {
@@ -40,7 +44,7 @@ export const measure = async (point: Point, progress: (step: string) => void): P
 			difference: differenceOf(compiled, rows, clear),
 		},
 		simulated: { ...answersOf(judged, answers, doubtful), ...simulated },
-		encrypted: encryptedAnswers(judged, encrypted),
+		encrypted: encryptedAnswers(judged, decrypted),
 	};
 };
 

@@ -128,9 +128,18 @@ test('links begin and end at the boxes of their layers', () => {
 
 test('a click on a box leads to the details of its layer, and every layer has its slots drawn', () => {
 	const ids = found(page, /id="(layer-\d+)"/g);
-	assert.equal(found(page, /href="#([^"]*)"/g), ids);
+	assert.equal(found(page, /href="#(layer-\d+)"/g), ids);
 	assert.is(ids.length, report.layers.length);
 	assert.is(found(page, /(<figure class="slots">)/g).length, report.layers.length);
+});
+
+test('the contents lead to every section, and six numbers come first', () => {
+	const sections = found(page, /<section id="([^"]*)"/g);
+	assert.ok(sections.length > 5 && new Set(sections).size === sections.length, sections.join());
+	assert.equal(found(/<nav>(.*)<\/nav>/.exec(page)?.[1] ?? '', /href="#([^"]*)"/g), sections);
+	const answers = found(/<dl class="cards">(.*)<\/dl>/.exec(page)?.[1] ?? '', /<b>([^<]*)<\/b>/g);
+	assert.is(answers.length, 6);
+	assert.ok(answers.includes(`${report.parameters.securityBits} bits`));
 });
 
 test('no name becomes markup, and the page needs nothing but itself', () => {

@@ -9,7 +9,7 @@ test('a whole point: simulated, encrypted under several keys, and beside onnxrun
 	const point = points.find(({ name }) => name === 'breast-cancer-logistic');
 	if (point === undefined) throw new Error('the zoo has changed');
 	const steps: string[] = [];
-	const found = await measure(point, (step) => steps.push(step));
+	const found = await measure(point, 0, (step) => steps.push(step));
 	assert.is(steps.length, 4);
 	assert.is(found.clear.accuracy, 137 / 143);
 	assert.is(found.clear.stated, point.model.clearAccuracy);
