@@ -1,11 +1,11 @@
 /**
  * The benchmarks by name; each is a script of its own, which says what it takes and prints.
  *
- * npm run bench [-- times|kernel|primitives|threads|throughput|start|batch|precision|accuracy|compare|growth|residual|suite|fuzz|large [arguments]]
+ * npm run bench [-- times|kernel|primitives|threads|throughput|start|batch|precision|accuracy|compare|growth|residual|suite|fuzz|large|load [arguments]]
  */
 const scripts: readonly string[] = [
 	...['times', 'kernel', 'primitives', 'threads', 'throughput', 'start'],
-	...['batch', 'precision', 'accuracy', 'compare', 'growth', 'residual', 'suite', 'fuzz', 'large'],
+	...['batch', 'precision', 'accuracy', 'compare', 'growth', 'residual', 'suite', 'fuzz', 'large', 'load'],
 ];
 const [given = 'times'] = process.argv.splice(2, 1);
 if (!scripts.includes(given)) {

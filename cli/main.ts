@@ -6,6 +6,8 @@ import { addFiles } from './commands/files.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addOps } from './commands/ops.ts';
 import { addRun } from './commands/run.ts';
+import { addServe } from './commands/serve.ts';
+import { addWorker } from './commands/worker.ts';
 import { explain } from './errors.ts';
 import { packageVersion } from './package.ts';
 
@@ -16,7 +18,8 @@ const build = (): Command => {
 		.exitOverride()
 		.showHelpAfterError('(onnx-seal --help says more)')
 		.configureHelp({ sortSubcommands: false });
-	for (const add of [addCompile, addRun, addEvaluate, addInspect, addOps, addFiles, addDemo]) add(program);
+	for (const add of [addCompile, addRun, addEvaluate, addInspect, addOps, addFiles, addDemo, addServe, addWorker])
+		add(program);
 	return program;
 };
 

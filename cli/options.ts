@@ -67,7 +67,7 @@ const powerOfTwo = (text: string): number => {
 };
 
 /** 5000000, 5MB or 4.77MiB. */
-const byteCount = (text: string): number => {
+export const byteCount = (text: string): number => {
 	const [, digits, unit] = /^(\d+(?:\.\d+)?) ?(B|[kKMG]i?B)?$/.exec(text) ?? [];
 	const bytes = Math.floor(Number(digits) * (UNITS.get((unit ?? 'B').toUpperCase()) ?? Number.NaN));
 	if (!Number.isSafeInteger(bytes) || bytes < 1)

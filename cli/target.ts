@@ -1,9 +1,10 @@
 import type { Compiled } from '../compiler/index.ts';
 import type { Samples } from '../compiler/options.ts';
 import type { Report } from '../compiler/report.ts';
+import { isFolder, readProgram } from '../runtime/buildFolder.ts';
 import type { Program } from '../runtime/plan.ts';
 import type { PlainNames } from './arrays.ts';
-import { isFolder, readProgram, readReport } from './buildDir.ts';
+import { readReport } from './buildDir.ts';
 import { UsageError } from './errors.ts';
 import { compileModel, inputsOf, type Port, readModel } from './model.ts';
 import type { CompileArguments } from './options.ts';

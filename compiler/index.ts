@@ -1,5 +1,6 @@
 import type { Program } from '../runtime/plan.ts';
 import { CompileError, type Issue } from './errors.ts';
+import type { ModelSource } from './onnx/source.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
 import { PASSES, runPipeline, type Stages } from './pipeline.ts';
 import { type Report, reportOf } from './report.ts';
@@ -11,8 +12,10 @@ export type { Program } from '../runtime/plan.ts';
 export { writeBuild } from './codegen/index.ts';
 export { CompileError, InternalError, type Issue } from './errors.ts';
 export { supportedOps } from './onnx/ops/index.ts';
+export type { ModelSource } from './onnx/source.ts';
 export type { CompileContext, CompileOptions, Objective, Samples, TargetBackend } from './options.ts';
 export type { Report } from './report.ts';
+export * from './trace/index.ts';
 
 /** Row-major values. */
 export type Tensor = { readonly shape: Shape; readonly data: Float64Array };
@@ -30,11 +33,11 @@ export type Compiled = {
 };
 
 /**
- * Compiles an ONNX model into a program on encrypted data. Deterministic: same bytes and options, same program.
+ * Compiles an ONNX model, or a program that `trace` recorded, into a program on encrypted data. Deterministic: same bytes and options, same program.
  * Throws CompileError with every issue found: a broken file, unsupported operators (all at once), shapes that are not static,
  * calibration that does not fit, options out of range, or no parameters that hold the circuit.
  */
-export const compile = (model: Uint8Array, options: CompileOptions = {}, context: CompileContext = {}): Compiled => {
+export const compile = (model: ModelSource, options: CompileOptions = {}, context: CompileContext = {}): Compiled => {
 	checkOptions(options);
 	const stages = runPipeline(model, options, context);
 	return {

@@ -57,6 +57,11 @@ export type CompileOptions = {
 	 * dimension of one is what its array says.
 	 */
 	readonly plain?: ReadonlyMap<string, PlainTensor>;
+	/**
+	 * Initializers that become inputs, by name: the client encrypts these weights, the server never sees them, and products with
+	 * them are products of ciphertexts. Their values are the calibration of such an input. Whoever has the key has both data and model.
+	 */
+	readonly encrypt?: readonly string[];
 	/** What the program is called in reports and generated modules; default: the graph's own name. */
 	readonly name?: string;
 	/** Degree of every fitted activation polynomial; default: the smallest that keeps the model's decisions. */

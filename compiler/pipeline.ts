@@ -12,6 +12,7 @@ import { comparisonHint, comparisonsIn, comparisonWarnings } from './comparisons
 import { CompileError, type Issue, refuse } from './errors.ts';
 import type { KeyLimit } from './keys.ts';
 import { type ImportedModel, importModel } from './onnx/import.ts';
+import type { ModelSource } from './onnx/source.ts';
 import { type CompileContext, type CompileOptions, targetOf } from './options.ts';
 import type { Packing } from './packing/choose.ts';
 import type { Lowered } from './packing/lower.ts';
@@ -79,7 +80,7 @@ export const PASSES = [
 ] as const;
 
 /** The compiler: all passes, in order. */
-export const runPipeline = (model: Uint8Array, options: CompileOptions, context: CompileContext): Stages => {
+export const runPipeline = (model: ModelSource, options: CompileOptions, context: CompileContext): Stages => {
 	const passes = new PassRunner(context, PASSES);
 	const graphs: Ir<Graph> = { verify: verifyTensor, print: tensor.print };
 
@@ -193,7 +194,7 @@ const shallower = (wanted: Built, built: Built): readonly string[] =>
 
 /** What --maxpool average makes of the model, beside the replaced nodes, which warn by themselves. */
 const remarksOf = (
-	model: Uint8Array,
+	model: ModelSource,
 	{ maxpool, ...options }: CompileOptions,
 	context: CompileContext,
 	replaced: Split,
@@ -203,7 +204,7 @@ const remarksOf = (
 };
 
 /** The model with its MaxPool; undefined where it is refused, which may be why that is replaced. */
-const unreplaced = (model: Uint8Array, options: CompileOptions, context: CompileContext): Split | undefined => {
+const unreplaced = (model: ModelSource, options: CompileOptions, context: CompileContext): Split | undefined => {
 	try {
 		return split(innerSoftmax(defer(importModel(model, options, context).graph)));
 	} catch (error) {

@@ -13,6 +13,9 @@ export type EngineOptions = RunOptions & {
 	readonly onNotice: (text: string) => void;
 };
 
+/** Evaluation keys in the order of `keySlots`, all at once or one after another. */
+export type KeyParts = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /**
  * Holds one program, its constants and any number of key sets, and evaluates. It sees the parts of messages whose lengths have
  * been checked; residues it checks itself. Calls never overlap: a `Server` waits for one before it makes the next.
@@ -24,10 +27,11 @@ export type Engine = {
 	/** Are constants kept encoded between evaluations? */
 	readonly cachesConstants: boolean;
 	/**
-	 * Checks and loads one key set under a name that is not taken. Throws RefusedError 'message' for bytes that are not these
-	 * keys, and 'memory' where they do not fit; a load that fails leaves everything as it was.
+	 * Checks and loads one key set under a name that is not taken, its keys in the order of `keySlots`, each while the next is
+	 * not there yet. Throws RefusedError 'message' for bytes that are not these keys, and 'memory' where they do not fit, and what
+	 * `parts` throws; a load that fails leaves everything as it was.
 	 */
-	loadKeys(name: string, parts: readonly Uint8Array[], options: RunOptions): Promise<void>;
+	loadKeys(name: string, parts: KeyParts, options: RunOptions): Promise<void>;
 	dropKeys(name: string): void;
 	/** outputs[output][part] for inputs[input][part], as sent, under a loaded key set. */
 	evaluate(

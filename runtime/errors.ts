@@ -6,6 +6,7 @@ export type RefusalCode =
 	| 'memory' // would not fit; refused before it is spent
 	| 'program' // a build directory that is broken or of another version
 	| 'aborted' // the caller's AbortSignal fired
+	| 'publish' // a result that must not be shared in the way asked for
 	| 'stopped' // a thread that computed was lost; asking again has new ones
 	| 'misuse'; // a backend was asked for something CKKS cannot do (levels or scales differ)
 

@@ -1,15 +1,12 @@
 import { RefusedError } from './errors.ts';
 import { pack } from './packing.ts';
 import type { ClientProgram, InputPacking } from './plan.ts';
+import { elementsOf, inputsByName, namesOf, type Sample } from './samples.ts';
 
-/** The inputs of one sample by name, row-major. */
-export type Sample = ReadonlyMap<string, ArrayLike<number>> | Readonly<Record<string, ArrayLike<number>>>;
+export type { Sample } from './samples.ts';
 
 /** Values may pass the range by this share of its width: float32 data that touch a limit computed in float64. */
 const RANGE_SLACK = 1e-6;
-
-const asMap = (sample: Sample): ReadonlyMap<string, ArrayLike<number>> =>
-	sample instanceof Map ? sample : new Map(Object.entries(sample));
 
 const refuse = (message: string, hint?: string): never => {
 	throw new RefusedError('input', message, hint);
@@ -30,23 +27,21 @@ const checkNames = (program: ClientProgram, sample: ReadonlyMap<string, unknown>
 	const known = program.inputs.map(({ name }) => name);
 	const missing = known.filter((name) => !sample.has(name));
 	const unknown = [...sample.keys()].filter((name) => !known.includes(name));
-	const quote = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
-	const hint = `The program's inputs are ${quote(known)}.`;
+	const quote = (names: readonly string[]): string => namesOf(names.map((name) => ({ name })));
+	const hint = `The program's inputs are ${namesOf(program.inputs)}.`;
 	if (missing.length > 0) refuse(`the input ${quote(missing)} is missing`, hint);
 	if (unknown.length > 0) refuse(`there is no input ${quote(unknown)}`, hint);
 };
 
 /** head(x), checked: as many elements as the shape says, all finite, all in the range the program was compiled for. */
-const applyHead = (input: InputPacking, data: ArrayLike<number>): Float64Array => {
+const applyHead = (input: InputPacking, value: unknown): Float64Array => {
 	const { name, shape, head } = input;
 	const [low, high] = input.range;
-	const size = shape.reduce((product, d) => product * d, 1);
-	if (data.length !== size)
-		refuse(`the input '${name}' has ${data.length} values, but its shape [${shape.join(', ')}] holds ${size}`);
+	const data = elementsOf(input, value);
 	const slack = RANGE_SLACK * (high - low);
-	const values = new Float64Array(size);
-	for (let i = 0; i < size; i++) {
-		const given: unknown = data[i];
+	const values = new Float64Array(data.length);
+	for (let i = 0; i < data.length; i++) {
+		const given = data[i];
 		if (typeof given !== 'number' || !Number.isFinite(given))
 			return refuse(
 				`the input '${name}' is ${String(given)} at ${placeOf(shape, i)}: only finite numbers can be encrypted`,
@@ -67,9 +62,9 @@ const applyHead = (input: InputPacking, data: ArrayLike<number>): Float64Array =
 /** Why a sample would not be encrypted; undefined where it would. */
 export const refusalOf = (program: ClientProgram, sample: Sample): RefusedError | undefined => {
 	try {
-		const given = asMap(sample);
+		const given = inputsByName(program.inputs, sample);
 		checkNames(program, given);
-		for (const input of program.inputs) applyHead(input, given.get(input.name) as ArrayLike<number>);
+		for (const input of program.inputs) applyHead(input, given.get(input.name));
 		return undefined;
 	} catch (error) {
 		if (error instanceof RefusedError) return error;
@@ -85,10 +80,10 @@ export const packSamples = (program: ClientProgram, samples: readonly Sample[]):
 	const { batch, parameters } = program;
 	if (samples.length === 0 || samples.length > batch)
 		refuse(`${samples.length} samples given to a program for 1 to ${batch} at once`);
-	const maps = samples.map(asMap);
+	const maps = samples.map((sample) => inputsByName(program.inputs, sample));
 	for (const sample of maps) checkNames(program, sample);
 	return program.inputs.map((input) => {
-		const prepared = maps.map((sample) => applyHead(input, sample.get(input.name) as ArrayLike<number>));
+		const prepared = maps.map((sample) => applyHead(input, sample.get(input.name)));
 		return input.parts.map((runs) => pack(runs, prepared, parameters.ringDegree / 2, batch));
 	});
 };

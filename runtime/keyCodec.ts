@@ -9,7 +9,7 @@ import {
 	seedHeader,
 	startRecord,
 } from './records.ts';
-import { checkLength, packResidues, refuse, unpackResidues } from './residues.ts';
+import { checkLength, checkResidues, packResidues, refuse, unpackResidues } from './residues.ts';
 import {
 	CIPHERTEXT_HEADER,
 	ciphertextRecordLength,
@@ -132,6 +132,22 @@ export const checkKeyHead = (bytes: Uint8Array, parameters: CkksParameters, slot
 	const [steps, level] = [view.getUint32(0, true), view.getUint32(4, true)];
 	if (steps !== stepsOf(slot)) refuse(what, steps === 0 ? 'it is for relinearization' : `it rotates by ${steps}`);
 	if (level !== slot.level) refuse(what, `it serves levels up to ${level} instead of ${slot.level}`);
+};
+
+/** Throws RefusedError 'message' unless `unpackKey` accepts the bytes; makes nothing of them. */
+export const checkKey = (bytes: Uint8Array, parameters: CkksParameters, slot: KeySlot, what: string): void => {
+	checkKeyHead(bytes, parameters, slot, what);
+	const served = primesServed(parameters, slot.level);
+	let at = KEY_HEADER;
+	for (let digit = 0; digit <= slot.level; digit++, at += SEED_BYTES) {
+		let any = false;
+		for (const prime of served) {
+			const checked = checkResidues(bytes.subarray(at), parameters.ringDegree, prime, what);
+			at += checked.bytes;
+			if (checked.any) any = true;
+		}
+		if (!any) refuse(what, `the residues of digit ${digit} are all zero`);
+	}
 };
 
 /** A key whose residues and seeds are all zero: seeded records up to `level`, whole ones above, which need no drawing. */

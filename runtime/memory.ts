@@ -4,6 +4,12 @@ import { MOST_MEMORY, type ServerProgram } from './plan.ts';
 /** Share of the free memory that may be spent. */
 const FREE_SHARE = 0.8;
 
+/** Memory that is free for this process, where the platform tells. */
+export const freeMemory = (): number | undefined => {
+	const available: unknown = globalThis.process?.availableMemory?.();
+	return typeof available === 'number' && available > 0 ? available : undefined;
+};
+
 /** Bytes that may be spent: `free` are those the machine has; where that is not known, what one wasm memory holds. */
 export const defaultMemoryLimit = (free: number | undefined): number =>
 	free === undefined ? MOST_MEMORY : FREE_SHARE * free;

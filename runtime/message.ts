@@ -30,7 +30,10 @@ export type MessageHead = {
 
 export type Message = { readonly keySet: Uint8Array; readonly samples: number; readonly parts: readonly Uint8Array[] };
 
-const refuse = (why: string, hint?: string): never => {
+/** What helps when bytes are missing. */
+export const CUT_OFF = 'It may be cut off: send it again.';
+
+export const refuse = (why: string, hint?: string): never => {
 	throw new RefusedError('message', `the message cannot be accepted: ${why}`, hint);
 };
 
@@ -44,7 +47,7 @@ const fromHex = (text: string): Uint8Array => {
 };
 
 /** SubtleCrypto takes no view of shared memory, and the types say so; a plain copy of the type is enough. */
-const sha256 = async (bytes: Uint8Array): Promise<Uint8Array> => {
+export const sha256 = async (bytes: Uint8Array): Promise<Uint8Array> => {
 	const { buffer } = bytes;
 	const view = buffer instanceof ArrayBuffer ? new Uint8Array(buffer, bytes.byteOffset, bytes.length) : bytes.slice();
 	return new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', view));
@@ -112,28 +115,24 @@ export const writeMessage = async (head: MessageHead, parts: readonly Uint8Array
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 	a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+/** What a message is asked to be. */
+export type Expected = Pick<MessageHead, 'kind' | 'fingerprint'>;
+
 /**
  * The parts of a message, as views of it. Throws RefusedError 'message', and nothing else, unless the message is of this
  * kind, for this program and has parts of exactly these lengths, nothing after them, and the right digest.
  */
 export const readMessage = async (
 	bytes: Uint8Array,
-	{ kind, fingerprint }: Pick<MessageHead, 'kind' | 'fingerprint'>,
+	expected: Expected,
 	lengths: readonly number[],
 ): Promise<Message> => {
 	if (bytes.length < MESSAGE_HEADER) refuse(`${bytes.length} bytes are too few`);
-	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	checkStart(bytes, view, kind, fingerprint);
-	const count = view.getUint32(60, true);
-	if (count !== lengths.length) refuse(`it has ${count} parts instead of ${lengths.length}`);
+	const head = readHead(bytes.subarray(0, MESSAGE_HEADER), expected, lengths.length);
 	const total = messageLength(lengths);
-	if (bytes.length !== total)
-		refuse(`it has ${bytes.length} bytes instead of ${total}`, 'It may be cut off: send it again.');
-	lengths.forEach((length, i) => {
-		const stated = view.getBigUint64(MESSAGE_HEADER + 8 * i, true);
-		if (stated !== BigInt(length)) refuse(`part ${i} has ${stated} bytes instead of ${length}`);
-	});
-	const start = MESSAGE_HEADER + 8 * count;
+	if (bytes.length !== total) refuse(`it has ${bytes.length} bytes instead of ${total}`, CUT_OFF);
+	const start = MESSAGE_HEADER + 8 * lengths.length;
+	checkLengths(bytes.subarray(MESSAGE_HEADER, start), lengths);
 	let at = start;
 	const parts = lengths.map((length) => {
 		at += length;
@@ -141,9 +140,39 @@ export const readMessage = async (
 	});
 	const digests: Uint8Array[] = [];
 	for (const part of parts) digests.push(await sha256(part));
-	if (!sameBytes(await digestOf(bytes.subarray(0, start), digests), bytes.subarray(at)))
+	await checkDigest(bytes.subarray(0, start), digests, bytes.subarray(at));
+	return { ...head, parts };
+};
+
+/**
+ * Key set and samples of a message whose first MESSAGE_HEADER bytes are these. Throws RefusedError 'message' unless they begin
+ * a message of this kind, for this program, with so many parts.
+ */
+export const readHead = (bytes: Uint8Array, { kind, fingerprint }: Expected, parts: number): Omit<Message, 'parts'> => {
+	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	checkStart(bytes, view, kind, fingerprint);
+	const count = view.getUint32(60, true);
+	if (count !== parts) refuse(`it has ${count} parts instead of ${parts}`);
+	return { keySet: Uint8Array.from(bytes.subarray(40, 40 + KEY_SET_BYTES)), samples: view.getUint32(56, true) };
+};
+
+/** Throws RefusedError 'message' unless the table behind the head states exactly these lengths of parts. */
+export const checkLengths = (table: Uint8Array, lengths: readonly number[]): void => {
+	const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+	lengths.forEach((length, i) => {
+		const stated = view.getBigUint64(8 * i, true);
+		if (stated !== BigInt(length)) refuse(`part ${i} has ${stated} bytes instead of ${length}`);
+	});
+};
+
+/** Throws RefusedError 'message' unless `digest` is that of all before the parts and of the digests of the parts. */
+export const checkDigest = async (
+	start: Uint8Array,
+	digests: readonly Uint8Array[],
+	digest: Uint8Array,
+): Promise<void> => {
+	if (!sameBytes(await digestOf(start, digests), digest))
 		refuse('its digest does not match', 'It was damaged on the way: send it again.');
-	return { keySet: Uint8Array.from(bytes.subarray(40, 40 + KEY_SET_BYTES)), samples: view.getUint32(56, true), parts };
 };
 
 const checkStart = (bytes: Uint8Array, view: DataView, kind: MessageKind, fingerprint: string): void => {

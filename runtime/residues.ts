@@ -53,3 +53,30 @@ export const unpackResidues = (packed: Uint8Array, prime: number, words: Uint8Ar
 	}
 	return { bytes: from, any };
 };
+
+/** What `unpackResidues` would find in the `count` residues at the start of `packed`, and throw, without unpacking them. */
+export const checkResidues = (packed: Uint8Array, count: number, prime: number, what: string): Unpacked => {
+	const width = residueBytes(prime);
+	const view = viewOf(packed);
+	let any = false;
+	for (let at = 0; at < count * width; at += width) {
+		const residue = residueAt(view, at, width);
+		if (residue >= prime) refuse(what, 'a residue is not below its prime');
+		if (residue !== 0) any = true;
+	}
+	return { bytes: count * width, any };
+};
+
+/** The little-endian number of `width` bytes, at most 7. */
+const residueAt = (view: DataView, at: number, width: number): number => {
+	let residue = 0;
+	let unit = 1;
+	let b = 0;
+	if (width >= 4) {
+		residue = view.getUint32(at, true);
+		unit = 2 ** 32;
+		b = 4;
+	}
+	for (; b < width; b++, unit *= 256) residue += view.getUint8(at + b) * unit;
+	return residue;
+};

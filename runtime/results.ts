@@ -6,7 +6,21 @@ import { applyTail, type Tensor } from './tail.ts';
 export type OutputTensor = Tensor & { readonly raw: Tensor };
 
 /** The outputs of one sample by name, and reasons to doubt them. */
-export type Result = { readonly outputs: ReadonlyMap<string, OutputTensor>; readonly warnings: readonly string[] };
+export type Result<Output extends string = string> = {
+	readonly outputs: ReadonlyMap<Output, OutputTensor>;
+	readonly warnings: readonly string[];
+};
+
+/** Numbers in arrays of arrays. */
+export type Nested = number | readonly Nested[];
+
+/** The values of a tensor as arrays in its shape: `toNested(outputs.get('logits'))[0][3]` is the element [0, 3]. */
+export const toNested = ({ shape, data }: Tensor): Nested => {
+	let rows: Nested[] = [...data];
+	for (const length of shape.slice(1).reverse())
+		rows = Array.from({ length: rows.length / length }, (_, i) => rows.slice(i * length, (i + 1) * length));
+	return shape.length === 0 ? (rows[0] as Nested) : rows;
+};
 
 const doubt = ({ name, plausible }: OutputPacking, raw: Float64Array): string | undefined => {
 	const index = raw.findIndex((value) => !(Math.abs(value) <= plausible));

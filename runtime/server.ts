@@ -1,21 +1,24 @@
-import type { Engine, EngineOptions } from './engine.ts';
+import type { Engine, EngineOptions, KeyParts } from './engine.ts';
 import { chooseEngine, type EngineMakers } from './engines/choose.ts';
 import { RefusedError } from './errors.ts';
 import type { EvaluateOptions } from './execute.ts';
-import { defaultMemoryLimit } from './memory.ts';
+import { checkKey, nameOfKey } from './keyCodec.ts';
+import { defaultMemoryLimit, freeMemory } from './memory.ts';
 import { type Message, readMessage, toHex, writeMessage } from './message.ts';
 import { checkAborted, type RunOptions } from './pace.ts';
 import type { EngineName, Port, ServerProgram } from './plan.ts';
 import { checkShape, serverComplaint } from './programShape.ts';
 import type { LoadOptions } from './seal/module.ts';
-import { inputLength, keyLengths } from './sizes.ts';
+import { inputLength, keyLengths, keySlots } from './sizes.ts';
 import { checkThreads } from './threads.ts';
 import { valuesOf } from './values.ts';
 
 export { readConstants } from './constants.ts';
+export type { KeyParts } from './engine.ts';
 export { RefusedError } from './errors.ts';
 export type { RunOptions } from './pace.ts';
 export type { EngineName, Progress, ServerProgram } from './plan.ts';
+export { evaluationKeyBytes, keyLengths, keySlots } from './sizes.ts';
 
 export type ServerOptions = RunOptions &
 	LoadOptions & {
@@ -28,12 +31,6 @@ export type ServerOptions = RunOptions &
 		/** Told in a sentence when something is done in another way than was asked for. */
 		readonly onNotice?: ((text: string) => void) | undefined;
 	};
-
-/** Memory that is free for this process, where the platform tells. */
-const freeMemory = (): number | undefined => {
-	const available: unknown = globalThis.process?.availableMemory?.();
-	return typeof available === 'number' && available > 0 ? available : undefined;
-};
 
 const makersOf = (program: ServerProgram, constants: Float64Array, { locateFile }: LoadOptions): EngineMakers => ({
 	kernel: async (options) => {
@@ -73,6 +70,16 @@ export const createServer = async (
 	checkAborted(options.signal);
 	const makers = makersOf(program, constants, options);
 	return new Server(program, await chooseEngine(options.backend ?? 'kernel', makers, engineOptions(options)));
+};
+
+/**
+ * Throws RefusedError 'message' unless the bytes are those of key `part` of `keySlots` as they are sent: their length, rotation and level,
+ * residues below their primes, and no digit of zeros. Needs no engine, and nothing but the bytes: what is loaded is checked again.
+ */
+export const checkKeyPart = ({ parameters, keys }: ServerProgram, part: number, bytes: Uint8Array): void => {
+	const slot = keySlots(keys)[part];
+	if (slot === undefined) throw new RefusedError('message', `the program has no evaluation key ${part}`);
+	checkKey(bytes, parameters, slot, nameOfKey(slot));
 };
 
 /** Made by `createServer`. Calls wait for each other: one evaluation at a time has the memory that was predicted. */
@@ -118,15 +125,21 @@ export class Server {
 			const { parameters, keys } = this.program;
 			const { keySet, parts } = await this.#read(message, 'keys', keyLengths(parameters, keys));
 			const name = toHex(keySet);
-			if (this.#keySets.has(name))
-				throw new RefusedError(
-					'keys',
-					`the evaluation keys of the key set ${name} are loaded already`,
-					'Drop them with dropKeys first, if whoever sends these may do so.',
-				);
-			await this.#engine.loadKeys(name, parts, options);
-			this.#keySets.add(name);
+			await this.#load(name, parts, options);
 			return name;
+		});
+	}
+
+	/**
+	 * The same for the keys of a key set in the order of `keySlots`, without the message around them: each is loaded when it comes, so
+	 * that no more than one is held beside those that are loaded. The server does nothing else meanwhile: `parts` should be at hand, on a
+	 * disk for example. Throws what `parts` throws.
+	 */
+	loadKeyParts(keySet: string, parts: KeyParts, options: RunOptions = {}): Promise<void> {
+		return this.#exclusive(options, async () => {
+			if (!/^[0-9a-f]{32}$/.test(keySet))
+				throw new RefusedError('keys', 'the name of a key set is 32 hexadecimal digits in lower case');
+			await this.#load(keySet, parts, options);
 		});
 	}
 
@@ -166,6 +179,17 @@ export class Server {
 			await this.#engine.dispose();
 		});
 		return this.#disposed;
+	}
+
+	async #load(name: string, parts: KeyParts, options: RunOptions): Promise<void> {
+		if (this.#keySets.has(name))
+			throw new RefusedError(
+				'keys',
+				`the evaluation keys of the key set ${name} are loaded already`,
+				'Drop them with dropKeys first, if whoever sends these may do so.',
+			);
+		await this.#engine.loadKeys(name, parts, options);
+		this.#keySets.add(name);
 	}
 
 	async #exclusive<T>({ signal }: RunOptions, work: () => Promise<T>): Promise<T> {

@@ -77,8 +77,12 @@ test('every relative import names a file that exists', () => {
 	// The compiler of the kernel adds the extension.
 	const assembly = (from: string): boolean =>
 		within('runtime/kernel/assembly')(from) && existsSync(join(root, `${from}.ts`));
+	// What lies beside the bundles for browsers: wasm files, and the built form of a worker.
+	const beside = (from: string): boolean =>
+		['runtime/backends/kernel/kernel.wasm', 'runtime/seal/seal_throws.wasm'].includes(from) ||
+		(from === 'runtime/browser/worker.js' && existsSync(join(root, 'runtime/browser/worker.ts')));
 	const missing = ({ from }: Import): boolean =>
-		folders.some((folder) => within(folder)(from)) && !existsSync(join(root, from)) && !assembly(from);
+		folders.some((folder) => within(folder)(from)) && !existsSync(join(root, from)) && !assembly(from) && !beside(from);
 	none(
 		[...texts.keys()].flatMap((file) =>
 			importsOf(file)
@@ -128,7 +132,11 @@ test('nothing that is compiled into programs imports the command line or the ben
 test('the client side never loads the server side, the compiler or the plan executor, nor the reverse', () => {
 	for (const [side, others] of [
 		['runtime/client.ts', ['runtime/server.ts', 'runtime/execute.ts']],
+		['runtime/remote/index.ts', ['runtime/server.ts', 'runtime/execute.ts', 'runtime/engine.ts']],
+		['runtime/browser/index.ts', ['runtime/server.ts', 'runtime/execute.ts', 'runtime/engine.ts']],
+		['runtime/browser/worker.ts', ['runtime/server.ts', 'runtime/execute.ts', 'runtime/engine.ts']],
 		['runtime/server.ts', ['runtime/client.ts', 'runtime/local.ts', ...sources('runtime/encryption')]],
+		['runtime/service/index.ts', ['runtime/client.ts', 'runtime/remote/index.ts', ...sources('runtime/encryption')]],
 	] as const) {
 		const loaded = reachable(side);
 		none([side, ...others].filter((file) => !texts.has(file)));
@@ -137,12 +145,18 @@ test('the client side never loads the server side, the compiler or the plan exec
 });
 
 test('the client side runs in a browser: it loads no module of Node', () => {
-	const loaded = [...reachable('runtime/client.ts')];
-	none(loaded.filter((name) => name.startsWith('node:')));
+	for (const side of [
+		'runtime/client.ts',
+		'runtime/remote/index.ts',
+		'runtime/browser/index.ts',
+		'runtime/browser/worker.ts',
+	])
+		none([...reachable(side)].filter((name) => name.startsWith('node:')));
 });
 
 test('nothing that the server loads can hold a secret key or decrypt', () => {
-	const loaded = [...reachable('runtime/server.ts')].filter((file) => texts.has(file));
+	const sides = ['runtime/server.ts', 'runtime/service/index.ts', 'runtime/service/evaluationWorker.ts'];
+	const loaded = [...new Set(sides.flatMap((side) => [...reachable(side)]))].filter((file) => texts.has(file));
 	none(
 		loaded.flatMap((file) =>
 			[

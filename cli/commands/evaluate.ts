@@ -1,12 +1,13 @@
 import { basename, dirname } from 'node:path';
 import { type Command, Option } from 'commander';
+import { isFolder } from '../../runtime/buildFolder.ts';
 import { RefusedError } from '../../runtime/errors.ts';
 import { refusalOf, type Sample } from '../../runtime/inputs.ts';
 import { evaluateLocally } from '../../runtime/local.ts';
 import type { OutputPacking, Program } from '../../runtime/plan.ts';
 import type { Result } from '../../runtime/results.ts';
 import { readArrays } from '../arrays.ts';
-import { isFolder, writeFiles } from '../buildDir.ts';
+import { writeFiles } from '../buildDir.ts';
 import {
 	type Comparison,
 	compare,

@@ -1,36 +1,41 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { readClient, readServer } from '../../runtime/buildFolder.ts';
 import { createClient } from '../../runtime/client.ts';
 import { RefusedError } from '../../runtime/errors.ts';
 import { createServer } from '../../runtime/server.ts';
 import { writeArrays } from '../arrays.ts';
-import { readClient, readServer } from '../buildDir.ts';
 import { readSamples } from '../model.ts';
 import { addEngineOptions, addOutputOptions, addThreads, type EngineArguments, repeated } from '../options.ts';
 import { formatBytes, makeOutput, type Output, type OutputOptions, table } from '../output.ts';
+import { newPassphrase, type PassphraseSource } from '../passphrase.ts';
 import { readFile } from '../readFile.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
+import { readSecret, wrap, writeSecret } from '../secretFile.ts';
 import { noteConstants, noticesOf } from '../session.ts';
 import { oneByOne } from '../target.ts';
 
 /** The run between two machines: each step reads and writes files, and only `--secret` files must stay where they are. */
-type KeygenArguments = OutputOptions & { readonly secret: string; readonly public: string };
-type EncryptArguments = OutputOptions & {
-	readonly secret: string;
-	readonly input: readonly string[];
-	readonly output: string;
-	readonly threads: number;
-};
+type KeygenArguments = OutputOptions &
+	PassphraseSource & { readonly secret: string; readonly public: string; readonly passphrase?: true };
+type EncryptArguments = OutputOptions &
+	PassphraseSource & {
+		readonly secret: string;
+		readonly input: readonly string[];
+		readonly output: string;
+		readonly threads: number;
+	};
 type InferArguments = OutputOptions &
 	EngineArguments & { readonly public: string; readonly input: string; readonly output: string };
-type DecryptArguments = OutputOptions & {
-	readonly secret: string;
-	readonly input: string;
-	readonly output?: readonly string[];
-};
+type DecryptArguments = OutputOptions &
+	PassphraseSource & {
+		readonly secret: string;
+		readonly input: string;
+		readonly output?: readonly string[];
+	};
 
-/** Written for its owner alone from the first byte on. A key that is there already is never lost: what it encrypted would be. */
-const writeSecret = (path: string, bytes: Uint8Array): void => writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' });
+const PLAIN = 'the secret key: keep it here, and keep it safe';
+const WRAPPED = 'the secret key, behind its passphrase: without both, nothing decrypts';
 
 const refuseExisting = (path: string): void => {
 	if (existsSync(path))
@@ -49,14 +54,17 @@ const written = (output: Output, files: readonly (readonly [file: string, bytes:
 const keygen = async (build: string, given: KeygenArguments): Promise<void> => {
 	const output = makeOutput(given);
 	refuseExisting(given.secret);
+	const wrapped = given.passphrase === true || given.passphraseFile !== undefined;
+	const passphrase = wrapped ? await newPassphrase(given.secret, given, output) : undefined;
 	const client = await createClient(readClient(build));
 	const keys = await client.evaluationKeys({ onProgress: output.progress });
-	const secret = await client.exportSecretKey();
+	const exported = await client.exportSecretKey();
+	const secret = passphrase === undefined ? exported : await wrap(exported, passphrase);
 	writeSecret(given.secret, secret);
 	writeFileSync(given.public, keys);
 	client.dispose();
 	written(output, [
-		[given.secret, secret.length, 'the secret key: keep it here, and keep it safe'],
+		[given.secret, secret.length, wrapped ? WRAPPED : PLAIN],
 		[given.public, keys.length, 'the evaluation keys: for the server'],
 	]);
 };
@@ -71,7 +79,8 @@ const encrypt = async (build: string, given: EncryptArguments): Promise<void> =>
 			`there are ${samples.length} samples for ${program.batch} in one ciphertext`,
 			'Encrypt them one after another, or compile with --batch',
 		);
-	const client = await createClient(program, { secretKey: readFile(given.secret), threads: given.threads });
+	const secretKey = await readSecret(given.secret, given, output);
+	const client = await createClient(program, { secretKey, threads: given.threads });
 	const message = await client.encryptBatch(samples, { onProgress: output.progress });
 	writeFileSync(given.output, message);
 	client.dispose();
@@ -96,7 +105,7 @@ const decrypt = async (build: string, given: DecryptArguments): Promise<void> =>
 	const output = makeOutput(given);
 	const program = readClient(build);
 	const message = readFile(given.input);
-	const client = await createClient(program, { secretKey: readFile(given.secret) });
+	const client = await createClient(program, { secretKey: await readSecret(given.secret, given, output) });
 	const results = await client.decryptBatch(message);
 	client.dispose();
 	for (const warning of new Set(results.flatMap(({ warnings }) => warnings))) output.warn(`Warning: ${warning}`);
@@ -109,15 +118,22 @@ const decrypt = async (build: string, given: DecryptArguments): Promise<void> =>
 
 export const addFiles = (program: Command): void => {
 	const secret = ['--secret <key.bin>', 'the secret key'] as const;
+	const passphrase = [
+		'--passphrase-file <file>',
+		'the passphrase of the secret key: the first line of this file',
+	] as const;
 	const keys = ['--public <keys.bin>', 'the evaluation keys'] as const;
 	const command = (name: string, what: string): Command =>
 		addOutputOptions(program.command(name).description(what).argument('<build dir>'));
 	command('keygen', 'client: make a key set')
 		.requiredOption(...secret)
 		.requiredOption(...keys)
+		.option('--passphrase', 'ask for a passphrase, which the secret key is then encrypted with')
+		.option(...passphrase)
 		.action(keygen);
 	addThreads(command('encrypt', 'client: encrypt an input'), 'threads that encrypt hundreds of ciphertexts')
 		.requiredOption(...secret)
+		.option(...passphrase)
 		.requiredOption('--input <file>', 'input, [name=]x.npy or x.npz; repeatable', repeated)
 		.requiredOption('--output <x.bin>', 'where to write the encrypted input')
 		.action(encrypt);
@@ -128,6 +144,7 @@ export const addFiles = (program: Command): void => {
 		.action(infer);
 	command('decrypt', 'client: decrypt an output')
 		.requiredOption(...secret)
+		.option(...passphrase)
 		.requiredOption('--input <y.bin>', 'the encrypted output')
 		.option('--output <file>', 'where to write an output, [name=]y.npy or y.npz; repeatable', repeated)
 		.action(decrypt);

@@ -1,6 +1,8 @@
+import { uniform } from '../numeric/uniform.ts';
 import type { ImportedModel } from '../onnx/import.ts';
+import type { ImportedInput } from '../onnx/input.ts';
 import type { CompileOptions, Samples } from '../options.ts';
-import { checkSamples } from '../tensor/calibrate.ts';
+import { checkSamples, countOf } from '../tensor/calibrate.ts';
 import { type Split, throughHeads } from '../tensor/passes/split.ts';
 import { type Bounds, inputBounds } from '../tensor/ranges.ts';
 
@@ -20,9 +22,28 @@ const ASSUMED_SAMPLES = 4;
 /** The calibration samples after the heads; undefined without calibration. Throws CompileError 'calibration' when they do not fit. */
 export const samplesOf = (imported: ImportedModel, parts: Split, options: CompileOptions): Samples | undefined => {
 	if (options.calibration === undefined) return undefined;
-	checkSamples(imported.graph, options.calibration);
-	return throughHeads(parts.heads, options.calibration);
+	const samples = withWeights(imported, options.calibration);
+	checkSamples(imported.graph, samples);
+	return throughHeads(parts.heads, samples);
 };
+
+/** The samples with the values of encrypted initializers in each, unless they have values for these. */
+const withWeights = ({ inputs }: ImportedModel, samples: Samples): Samples =>
+	new Map([
+		...inputs.flatMap(({ name, weights }) =>
+			weights === undefined ? [] : [[name, new Array<Float64Array>(countOf(samples)).fill(weights)] as const],
+		),
+		...samples,
+	]);
+
+/** Weights are assumed to lie where they do, and a quarter of that further, so that others of their kind are accepted. */
+const rangeOfWeights = (weights: Float64Array): readonly [number, number] => {
+	const low = weights.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+	const high = weights.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+	const margin = high > low ? WEIGHT_MARGIN * (high - low) : Math.max(1, Math.abs(high)) / 2;
+	return [low - margin, high + margin];
+};
+const WEIGHT_MARGIN = 0.25;
 
 /** What the compiler goes by for the values of the inputs: the samples, or else the assumed range. */
 export const inputValues = (
@@ -31,9 +52,10 @@ export const inputValues = (
 	samples: Samples | undefined,
 	options: CompileOptions,
 ): InputValues => {
-	const range = options.inputRange ?? ASSUMED_RANGE;
+	const rangeOf = ({ range, weights }: ImportedInput) =>
+		range ?? (weights === undefined ? (options.inputRange ?? ASSUMED_RANGE) : rangeOfWeights(weights));
 	const bounds = new Map(
-		imported.inputs.map(({ name, shape }) => [name, inputBounds(shape, range, parts.heads.get(name))]),
+		imported.inputs.map((input) => [input.name, inputBounds(input.shape, rangeOf(input), parts.heads.get(input.name))]),
 	);
 	return samples === undefined ? fromBounds(bounds) : { source: 'calibration', samples, bounds };
 };
@@ -48,15 +70,4 @@ const fromBounds = (bounds: ReadonlyMap<string, Bounds>): InputValues => {
 		]),
 	);
 	return { source: 'assumed', samples, bounds };
-};
-
-/** Uniform numbers in [0, 1) from a fixed seed (mulberry32): the compiler is deterministic. */
-const uniform = (seed: number): (() => number) => {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let t = Math.imul(state ^ (state >>> 15), 1 | state);
-		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-	};
 };

@@ -8,6 +8,7 @@ import { Budget, BudgetedBuilder } from './budget.ts';
 import type { OpNode } from './call.ts';
 import { Constants } from './constants.ts';
 import { decodeModel, opsetsOf } from './decode.ts';
+import { withEncrypted } from './encrypt.ts';
 import { labelOf } from './functions.ts';
 import { type ImportedInput, inputOf, unknownDimensions } from './input.ts';
 import { checkLabels, outputOf } from './labels.ts';
@@ -19,6 +20,7 @@ import type { GraphProto, ValueInfoProto } from './proto.ts';
 import { RECOGNISED } from './recognise/form.ts';
 import { recognise } from './recognise.ts';
 import { absenceOf, GENERAL_REMEDIES, NOT_IMPORTED, type Refusal, refusalOf } from './refusals.ts';
+import type { ModelSource, TracedProgram } from './source.ts';
 import { ExternalData, readTensor } from './tensor.ts';
 import { type Constant, completing, malformed, type Value } from './value.ts';
 
@@ -36,24 +38,27 @@ export type ImportedModel = {
 };
 
 /**
- * The tensor graph of an ONNX model: static shapes, constants folded, dead code dropped.
+ * The tensor graph of an ONNX model, or of a traced program: static shapes, constants folded, dead code dropped.
  *
  * Errors: one CompileError with everything that is wrong with the nodes. 'file' for a broken model, 'unsupported' for
  * operators, attributes and types, 'shape' for shapes that do not fit or are not static, 'option' for names in the
  * options that the model does not have, 'size' for linear maps beyond the cap.
  */
 export const importModel = (
-	bytes: Uint8Array,
-	options: Pick<CompileOptions, 'outputs' | 'dimensions' | 'plain' | 'maxpool'> = {},
+	source: ModelSource,
+	options: Pick<CompileOptions, 'outputs' | 'dimensions' | 'plain' | 'encrypt' | 'maxpool'> = {},
 	context: Pick<CompileContext, 'readExternal'> = {},
 ): ImportedModel => {
-	const model = decodeModel(bytes);
-	const named = readGraph(model);
+	const traced = source instanceof Uint8Array ? undefined : source;
+	const model = source instanceof Uint8Array ? decodeModel(source) : source.model;
+	const external = new ExternalData(context.readExternal);
+	const clear = new Set(options.plain?.keys());
+	const { graph: named, values: weights } = withEncrypted(readGraph(model), options.encrypt ?? [], clear, external);
 	const wanted = wantedOutputs(named.outputs, options.outputs);
 	checkPorts('outputs', wanted.length, 'Choose fewer with --outputs.');
-	const external = new ExternalData(context.readExternal);
 	const plain = plainInputs(named.inputs, options.plain ?? new Map(), options.dimensions);
 	if (plain.issues.length > 0) throw new CompileError(plain.issues);
+	if (traced !== undefined) checkPlain(traced, plain.constants);
 	const constants = new Constants(named, external, plain.constants);
 	const recognised = recognise(named.nodes, (name) => constants.number(name));
 	const nodes = liveNodes(recognised, wanted);
@@ -68,8 +73,36 @@ export const importModel = (
 	const outputs = wanted.flatMap((name) => importer.output(name) ?? []);
 	if (outputs.length + importer.issues.length === 0) importer.issues.push(...importer.knownOutputs.map(constantOutput));
 	if (importer.issues.length > 0) throw new CompileError(withRest(importer.issues, wanted, outputs));
-	const { inputs, warnings, knownOutputs, operators } = importer;
+	const { warnings, knownOutputs, operators } = importer;
+	const inputs = importer.inputs.map((input) =>
+		withKnown(input, traced?.ranges.get(input.name), weights.get(input.name)),
+	);
 	return { graph: importer.builder.build(outputs), name: named.name, inputs, knownOutputs, warnings, operators };
+};
+
+/** The input with what is known of its values. */
+const withKnown = (
+	input: ImportedInput,
+	range: ImportedInput['range'],
+	weights: ImportedInput['weights'],
+): ImportedInput => ({
+	...input,
+	...(range === undefined ? {} : { range }),
+	...(weights === undefined ? {} : { weights }),
+});
+
+/** Errors: 'option' for inputs of a traced program that are declared plain and have no value. */
+const checkPlain = ({ plain }: TracedProgram, given: ReadonlyMap<string, Constant>): void => {
+	const issues = [...plain]
+		.filter((name) => !given.has(name))
+		.map(
+			(name): Issue => ({
+				code: 'option',
+				message: `The input '${name}' stays in the clear and has no value.`,
+				hint: `Give it one in the option 'plain', or declare it encrypted.`,
+			}),
+		);
+	if (issues.length > 0) throw new CompileError(issues);
 };
 
 /** The issues, those of nodes with the outputs that do not need them, if there are any: none that was refused goes into these. */

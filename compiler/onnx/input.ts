@@ -7,7 +7,15 @@ import { inputTypeOf, typeName } from './tensor.ts';
 import type { ElementType } from './value.ts';
 
 /** An input of the model whose dimensions are known. */
-export type ImportedInput = { readonly name: string; readonly shape: Shape; readonly type: ElementType };
+export type ImportedInput = {
+	readonly name: string;
+	readonly shape: Shape;
+	readonly type: ElementType;
+	/** Where its elements lie, if the program says that. */
+	readonly range?: readonly [low: number, high: number];
+	/** The values of an initializer that is encrypted: the input is these, or others of their size. */
+	readonly weights?: Float64Array;
+};
 
 type Dimensions = NonNullable<CompileOptions['dimensions']>;
 type Dimension = { readonly name: string; readonly value: number | undefined };

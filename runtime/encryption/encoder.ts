@@ -6,6 +6,7 @@ import { aligned, logOf } from '../kernel/arena.ts';
 import type { CkksParameters } from '../plan.ts';
 import { type Level, plaintextHeader } from '../records.ts';
 import { meanMagnitude } from '../rules.ts';
+import type { LoadOptions } from '../seal/module.ts';
 import { PLAINTEXT_HEADER, plaintextLength, type Ring } from '../sizes.ts';
 
 /** Adding it to an integer x in [0, 2^52) leaves the bits of x in the low end of those of the sum. */
@@ -27,10 +28,10 @@ export class PlaintextEncoder {
 	readonly #records = new Map<Level, { readonly bytes: Uint8Array; readonly words: Float64Array }>();
 
 	/** Undefined where the kernel cannot compute, or not with these parameters: SEAL has to encode. */
-	static async create(parameters: CkksParameters): Promise<PlaintextEncoder | undefined> {
+	static async create(parameters: CkksParameters, options: LoadOptions = {}): Promise<PlaintextEncoder | undefined> {
 		try {
 			checkParameters(parameters);
-			const module = await loadKernel();
+			const module = await loadKernel(false, options);
 			const sizes = await probe(module);
 			const { ringDegree, primes, specialPrime } = parameters;
 			const log = logOf(ringDegree);

@@ -1,6 +1,6 @@
 import { SealBackend } from '../backends/seal.ts';
 import { Constants } from '../constants.ts';
-import type { Engine, EngineOptions } from '../engine.ts';
+import type { Engine, EngineOptions, KeyParts } from '../engine.ts';
 import { RefusedError } from '../errors.ts';
 import { type EvaluateOptions, Executor } from '../execute.ts';
 import { expanded, type SimpleProgram } from '../expand.ts';
@@ -59,7 +59,7 @@ export class SealEngine implements Engine {
 		return this.#cached;
 	}
 
-	async loadKeys(name: string, parts: readonly Uint8Array[], options: RunOptions): Promise<void> {
+	async loadKeys(name: string, parts: KeyParts, options: RunOptions): Promise<void> {
 		const { cacheConstants } = planMemory(this.#program, this.#memoryLimit, this.#keySets.size + 1, this.#held);
 		const cachedBefore = this.#cached;
 		this.#cacheConstants(cacheConstants);

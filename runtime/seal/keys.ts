@@ -1,7 +1,9 @@
 import type { GaloisKeys, RelinKeys } from 'node-seal';
+import type { KeyParts } from '../engine.ts';
 import { RefusedError } from '../errors.ts';
 import { nameOfKey, unpackKey } from '../keyCodec.ts';
 import { Pacer, type RunOptions } from '../pace.ts';
+import { inOrder } from '../parts.ts';
 import type { KeyNeeds } from '../plan.ts';
 import { type KeySlot, keySlots } from '../sizes.ts';
 import type { SealContext } from './context.ts';
@@ -17,14 +19,15 @@ export class EvaluationKeys {
 	static async load(
 		context: SealContext,
 		needs: KeyNeeds,
-		parts: readonly Uint8Array[],
+		parts: KeyParts,
 		options: RunOptions,
 	): Promise<EvaluationKeys> {
 		const keys = new EvaluationKeys();
-		const pacer = new Pacer('load keys', parts.length, options);
+		const slots = keySlots(needs);
+		const pacer = new Pacer('load keys', slots.length, options);
 		try {
-			for (const [i, slot] of keySlots(needs).entries()) {
-				keys.#load(context, slot, parts[i] as Uint8Array);
+			for await (const [i, part] of inOrder(parts, slots.length, options.signal)) {
+				keys.#load(context, slots[i] as KeySlot, part);
 				await pacer.pause(i + 1);
 			}
 			return keys;

@@ -1,9 +1,15 @@
 import SEAL, { type MainModule } from 'node-seal';
 import { type RefusalCode, RefusedError } from '../errors.ts';
+import { inNode, locatedFile, readWasm } from '../wasm.ts';
 import { release } from './handles.ts';
 
-/** How the wasm file is found where bundlers rename assets; node-seal finds it itself elsewhere. */
-export type LoadOptions = { readonly locateFile?: ((path: string) => string) | undefined };
+export type LoadOptions = {
+	/**
+	 * Addresses of the wasm files `seal_throws.wasm` and `kernel.wasm`, relative to the page or the Worker. For bundles that have them in another place
+	 * than beside their JavaScript; where bundlers follow `new URL` (vite), and in Node, they are found without it.
+	 */
+	readonly locateFile?: ((path: string) => string) | undefined;
+};
 
 /** Reads and restores the stack pointer of the wasm instance. */
 type Stack = { readonly save: () => number; readonly restore: (pointer: number) => void };
@@ -108,19 +114,15 @@ const stackOf = (seal: MainModule, exports: WebAssembly.Exports): Stack | undefi
 	return { save: () => Number(save()), restore: (pointer) => void restore(pointer) };
 };
 
-/** Loads an instance of SEAL: about 50 ms. */
+/** Loads an instance of SEAL: about 50 ms. Throws RefusedError 'program' where its wasm file cannot be loaded. */
 export const loadSeal = async ({ locateFile }: LoadOptions = {}): Promise<SealModule> => {
-	const options = locateFile === undefined ? {} : { locateFile };
-	const compiled = await compileWasm(locateFile);
-	if (compiled !== undefined) {
-		const hooked = await instantiateHooked(compiled, options);
-		if (hooked !== undefined) return hooked;
-	}
-	return new SealModule(await SEAL(options), undefined);
+	const compiled = await compileWasm(addressOf(locateFile));
+	const hooked = await instantiateHooked(compiled);
+	return hooked ?? new SealModule(await SEAL({ locateFile: () => addressOf(locateFile).href }), undefined);
 };
 
 /** An instance whose exports are known. Undefined when it cannot be had this way. */
-const instantiateHooked = (compiled: WebAssembly.Module, options: LoadOptions): Promise<SealModule | undefined> =>
+const instantiateHooked = (compiled: WebAssembly.Module): Promise<SealModule | undefined> =>
 	new Promise((resolve) => {
 		let exports: WebAssembly.Exports | undefined;
 		const instantiateWasm = (
@@ -137,26 +139,27 @@ const instantiateHooked = (compiled: WebAssembly.Module, options: LoadOptions): 
 			);
 			return {};
 		};
-		const { locateFile } = options;
-		SEAL({ ...(locateFile === undefined ? {} : { locateFile }), instantiateWasm }).then(
+		SEAL({ instantiateWasm }).then(
 			(seal) => resolve(new SealModule(seal, exports)),
 			() => resolve(undefined),
 		);
 	});
 
-/** The wasm file of node-seal, compiled; undefined where it cannot be found, as in some bundles without `locateFile`. */
-const compileWasm = async (locateFile: LoadOptions['locateFile']): Promise<WebAssembly.Module | undefined> => {
-	try {
-		const url =
-			locateFile === undefined
-				? new URL(WASM_FILE, import.meta.resolve('node-seal'))
-				: new URL(locateFile(WASM_FILE), globalThis.location?.href ?? import.meta.resolve('node-seal'));
-		const bytes = url.protocol === 'file:' ? await readFile(url) : await (await fetch(url)).arrayBuffer();
-		return await WebAssembly.compile(bytes);
-	} catch {
-		return undefined;
-	}
+/** Where the wasm file of node-seal is: in Node in its package, in browsers beside our bundle. */
+const addressOf = (locateFile: LoadOptions['locateFile']): URL => {
+	if (locateFile !== undefined) return locatedFile(locateFile, WASM_FILE);
+	if (inNode()) return new URL(WASM_FILE, import.meta.resolve('node-seal'));
+	return new URL('./seal_throws.wasm', import.meta.url);
 };
 
-const readFile = (url: URL): Promise<Uint8Array<ArrayBuffer>> =>
-	globalThis.process.getBuiltinModule('node:fs/promises').readFile(url);
+const compileWasm = async (url: URL): Promise<WebAssembly.Module> => {
+	try {
+		return await WebAssembly.compile(await readWasm(url));
+	} catch (error) {
+		throw new RefusedError(
+			'program',
+			`SEAL cannot be loaded from ${url.href}: ${error instanceof Error ? error.message : String(error)}`,
+			'In a bundle, put seal_throws.wasm beside the JavaScript or say where it is (locateFile).',
+		);
+	}
+};

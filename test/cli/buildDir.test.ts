@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readProgram, writeFiles } from '../../cli/buildDir.ts';
+import { writeFiles } from '../../cli/buildDir.ts';
+import { readProgram } from '../../runtime/buildFolder.ts';
 import { RefusedError } from '../../runtime/errors.ts';
 import { type ClientProgram, PLAN_FORMAT, type ServerProgram } from '../../runtime/plan.ts';
 

@@ -1,4 +1,4 @@
-import type { Engine, EngineOptions } from '../../engine.ts';
+import type { Engine, EngineOptions, KeyParts } from '../../engine.ts';
 import type { EvaluateOptions } from '../../execute.ts';
 import { WASM_BYTES } from '../../kernel/residency.ts';
 import { checkAborted, type RunOptions } from '../../pace.ts';
@@ -90,7 +90,7 @@ class KernelEngine implements Engine {
 		this.#runner = runner;
 	}
 
-	loadKeys(name: string, parts: readonly Uint8Array[], options: RunOptions): Promise<void> {
+	loadKeys(name: string, parts: KeyParts, options: RunOptions): Promise<void> {
 		return this.#keys.load(name, parts, options);
 	}
 

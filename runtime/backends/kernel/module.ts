@@ -1,5 +1,7 @@
 import { RefusedError } from '../../errors.ts';
 import type { KernelExports } from '../../kernel/exports.ts';
+import type { LoadOptions } from '../../seal/module.ts';
+import { inNode, locatedFile, readWasm } from '../../wasm.ts';
 
 /** One instance of the module and the memory that it computes in. */
 export type Kernel = { readonly exports: KernelExports; readonly memory: WebAssembly.Memory };
@@ -16,22 +18,24 @@ const PAGE = 65536;
 const MOST_PAGES = 65536;
 export const MOST_BYTES = PAGE * MOST_PAGES;
 
-/** Bytes of the module's file. `fetch` knows no files in Node, and there is no node:fs in a browser. */
-const readModule = async (url: URL): Promise<Uint8Array<ArrayBuffer>> => {
-	if (url.protocol !== 'file:') return new Uint8Array(await (await fetch(url)).arrayBuffer());
-	return new Uint8Array(await globalThis.process.getBuiltinModule('node:fs/promises').readFile(url));
+/** In a name of its own, so that bundlers do not look for files that browsers have no use for. */
+const HERE = import.meta.url;
+
+/** Where the module is: in Node beside its sources, in browsers beside our bundle, where nothing shares memory. */
+const addressOf = (shared: boolean, locateFile: LoadOptions['locateFile']): URL => {
+	if (locateFile !== undefined) return locatedFile(locateFile, shared ? 'kernel-shared.wasm' : 'kernel.wasm');
+	if (!inNode()) return new URL('./kernel.wasm', import.meta.url);
+	return new URL(`../../kernel/${shared ? 'kernel-shared' : 'kernel'}.wasm`, HERE);
 };
 
 /**
  * Compiles the kernel, for shared memory or not. Throws RefusedError 'program' where the file is missing or where this
  * engine does not know an instruction of it (relaxed SIMD).
  */
-export const loadKernel = async (shared = false): Promise<KernelModule> => {
-	const url = shared
-		? new URL('../../kernel/kernel-shared.wasm', import.meta.url)
-		: new URL('../../kernel/kernel.wasm', import.meta.url);
+export const loadKernel = async (shared = false, { locateFile }: LoadOptions = {}): Promise<KernelModule> => {
+	const url = addressOf(shared, locateFile);
 	try {
-		return { module: await WebAssembly.compile(await readModule(url)), shared };
+		return { module: await WebAssembly.compile(await readWasm(url)), shared };
 	} catch (error) {
 		throw new RefusedError(
 			'program',

@@ -1,8 +1,10 @@
+import type { KeyParts } from '../../engine.ts';
 import { RefusedError } from '../../errors.ts';
 import type { KernelSizes } from '../../kernel/arena.ts';
 import { type KernelBudget, kernelBudget } from '../../kernel/memory.ts';
 import { planMemory } from '../../memory.ts';
 import { checkAborted, Pacer, type RunOptions } from '../../pace.ts';
+import { inOrder } from '../../parts.ts';
 import type { ServerProgram } from '../../plan.ts';
 import { KeyLoader } from './keys.ts';
 import type { KeyPlace, Layout } from './layout.ts';
@@ -67,12 +69,13 @@ export class KeyStore {
 	 * Checks the keys and puts them into the memory, which grows where it must. Throws RefusedError 'message' for bytes that are
 	 * not these keys and 'memory' where they do not fit; a load that fails leaves the other key sets as they were.
 	 */
-	async load(name: string, parts: readonly Uint8Array[], options: RunOptions): Promise<void> {
+	async load(name: string, parts: KeyParts, options: RunOptions): Promise<void> {
+		const { keys } = this.#layout;
 		const keySet = this.#take();
 		try {
-			const pacer = new Pacer('load keys', parts.length, options);
-			for (const [i, key] of this.#layout.keys.entries()) {
-				for (const _ of this.#put(keySet, key, i, parts[i] as Uint8Array)) {
+			const pacer = new Pacer('load keys', keys.length, options);
+			for await (const [i, part] of inOrder(parts, keys.length, options.signal)) {
+				for (const _ of this.#put(keySet, keys[i] as KeyPlace, i, part)) {
 					checkAborted(options.signal);
 					if (pacer.due()) await pacer.pause(i);
 				}

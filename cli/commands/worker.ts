@@ -1,0 +1,83 @@
+import { type Command, Option } from 'commander';
+import { readServerProgram } from '../../runtime/buildFolder.ts';
+import { openBlobs } from '../../runtime/service/blobSource.ts';
+import { type EvaluatorProcess, startEvaluator } from '../../runtime/service/evaluator.ts';
+import { runWorker } from '../../runtime/service/redis/runWorker.ts';
+import { addEngineOptions, addOutputOptions, type EngineArguments, wholeNumber } from '../options.ts';
+import { makeOutput, type OutputOptions } from '../output.ts';
+
+type Arguments = OutputOptions &
+	EngineArguments & {
+		readonly queue: string;
+		readonly data: string;
+		readonly name?: string;
+		readonly grace: number;
+		readonly lost: number;
+	};
+
+/** Resolves at the first signal that asks to end; the second one ends at once. */
+const untilAsked = (): Promise<void> =>
+	new Promise((resolve) => {
+		let asked = false;
+		for (const signal of ['SIGTERM', 'SIGINT'] as const)
+			process.on(signal, () => {
+				if (asked) process.exit(1);
+				asked = true;
+				resolve();
+			});
+	});
+
+const work = async (build: string, given: Arguments, evaluator: EvaluatorProcess): Promise<void> => {
+	const output = makeOutput(given);
+	const { fingerprint } = readServerProgram(build);
+	const asked = untilAsked();
+	await evaluator.started;
+	const worker = runWorker({
+		url: given.queue,
+		fingerprint,
+		evaluator,
+		blobs: await openBlobs({ kind: 'disk', folder: given.data }),
+		name: given.name,
+		leaseMs: given.lost * 1000,
+		lockMs: given.lost * 1500,
+		onNotice: output.warn,
+	});
+	output.note(`Worker ${worker.name} evaluates ${fingerprint.slice(0, 16)}...`);
+	await asked;
+	output.note('Ending: no more evaluations are taken.');
+	await worker.close(given.grace * 1000);
+};
+
+const run = async (build: string, given: Arguments): Promise<void> => {
+	const { warn } = makeOutput(given);
+	const evaluator = startEvaluator({
+		build,
+		blobs: { kind: 'disk', folder: given.data },
+		backend: given.backend,
+		threads: given.threads,
+		onNotice: warn,
+	});
+	try {
+		await work(build, given, evaluator);
+	} finally {
+		await evaluator.close();
+	}
+};
+
+export const addWorker = (program: Command): void => {
+	const command = program
+		.command('worker')
+		.description('evaluate what `serve --queue` accepts')
+		.argument('<build dir>')
+		.addOption(
+			new Option('--queue <address>', 'Redis, as redis://host:6379; a password is safer in the variable')
+				.env('ONNX_SEAL_QUEUE')
+				.makeOptionMandatory(),
+		)
+		.requiredOption('--data <folder>', 'the folder that the servers and all workers share')
+		.option('--name <name>', 'a name that no other worker has (default: a random one)')
+		.option('--grace <seconds>', 'how long an evaluation may go on when the worker is asked to end', wholeNumber(0), 30)
+		.option('--lost <seconds>', 'after how much silence a worker counts as lost', wholeNumber(1), 10)
+		.action(run);
+	addOutputOptions(addEngineOptions(command));
+};

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { readBuildJson, readHalves } from '../buildFolder.ts';
+import { RefusedError } from '../errors.ts';
+import { type ClientProgram, everyOutput } from '../plan.ts';
+import { isNumber, isRecord } from '../programShape.ts';
+import { evaluationKeyBytes, inputLength, keyLengths, messageLength, outputLength } from '../sizes.ts';
+
+/** What the compiler predicts of a program: milliseconds of an evaluation on one thread, bits of precision of its outputs. */
+export type Prediction = { readonly evaluateMs: number; readonly bits: number };
+
+/** What a service is for. Nothing of it says anything of the weights that the client's half does not say. */
+export type ServedProgram = { readonly client: ClientProgram; readonly predicted: Prediction };
+
+type NamedShape = { readonly name: string; readonly shape: readonly number[] };
+
+/** What a client asks first: which program this is, and what using it costs. Bytes are those of whole messages. */
+export type ModelCard = {
+	readonly name: string;
+	readonly fingerprint: string;
+	readonly inputs: readonly NamedShape[];
+	readonly outputs: readonly NamedShape[];
+	readonly batch: number;
+	/** `logQ`: log2(QP); `primes`: bits of each, the special prime last. */
+	readonly parameters: {
+		readonly ringDegree: number;
+		readonly logQ: number;
+		readonly primes: readonly number[];
+		readonly securityBits: number;
+	};
+	readonly keys: { readonly count: number; readonly bytes: number };
+	readonly traffic: { readonly inputBytes: number; readonly outputBytes: number };
+	readonly predicted: Prediction;
+};
+
+/** Bytes of each part of an inputs message. */
+export const inputLengths = ({ inputs, parameters }: ClientProgram): readonly number[] =>
+	inputs.flatMap(({ level, parts }) => parts.map(() => inputLength(parameters, level)));
+
+const outputLengths = ({ outputs, parameters }: ClientProgram): readonly number[] =>
+	outputs.flatMap(({ level, parts }) => parts.map(() => outputLength(parameters, level)));
+
+const rounded = (bits: number): number => Number(bits.toFixed(2));
+
+export const modelCard = ({ client, predicted }: ServedProgram): ModelCard => {
+	const { ringDegree, primes, specialPrime, security } = client.parameters;
+	const bits = [...primes, specialPrime].map(Math.log2);
+	return {
+		name: client.name,
+		fingerprint: client.fingerprint,
+		inputs: client.inputs.map(({ name, shape }) => ({ name, shape })),
+		outputs: everyOutput(client).map(({ name, shape }) => ({ name, shape })),
+		batch: client.batch,
+		parameters: {
+			ringDegree,
+			logQ: rounded(bits.reduce((sum, more) => sum + more, 0)),
+			primes: bits.map(rounded),
+			securityBits: security,
+		},
+		keys: { count: keyLengths(client.parameters, client.keys).length, bytes: evaluationKeyBytes(client) },
+		traffic: {
+			inputBytes: messageLength(inputLengths(client)),
+			outputBytes: messageLength(outputLengths(client)),
+		},
+		predicted,
+	};
+};
+
+const isReport = isRecord({ predicted: isRecord({ evaluateMs: isNumber, bits: isNumber }) });
+
+/** What a service needs of a build directory. Throws RefusedError 'program' for what is missing, broken or of another version. */
+export const readServed = (folder: string): ServedProgram => {
+	const { client } = readHalves(folder);
+	const path = join(folder, 'report.json');
+	const report = readBuildJson(path);
+	if (!isReport(report))
+		throw new RefusedError('program', `${path} lacks the predicted time and precision`, 'Compile the model again.');
+	const { evaluateMs, bits } = (report as { readonly predicted: Prediction }).predicted;
+	return { client, predicted: { evaluateMs, bits } };
+};

@@ -1,0 +1,13 @@
+export { RefusedError } from '../errors.ts';
+export { type AppOptions, makeApp } from './app.ts';
+export { readTokens, type Token } from './auth.ts';
+export type { BlobStore } from './blobs.ts';
+export { type ModelCard, type Prediction, readServed, type ServedProgram } from './card.ts';
+export type { ServiceOptions } from './context.ts';
+export { ServiceError } from './errors.ts';
+export type { Job, JobQueue, JobStatus, Load } from './jobs.ts';
+export type { KeyStore } from './keyStore.ts';
+export { DEFAULT_LIMITS, type ServiceLimits } from './limits.ts';
+export { type OpenedService, type OpenOptions, openService, type QueueParts, type ServiceQueue } from './local.ts';
+export { makeMetrics, type ServiceMetrics } from './metrics.ts';
+export { service } from './plugin.ts';
