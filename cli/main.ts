@@ -9,6 +9,7 @@ import { addRun } from './commands/run.ts';
 import { addServe } from './commands/serve.ts';
 import { addWorker } from './commands/worker.ts';
 import { explain } from './errors.ts';
+import { settleAll } from './output.ts';
 import { packageVersion } from './package.ts';
 
 const build = (): Command => {
@@ -30,6 +31,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
 		if (argv.length <= 2) program.help({ error: true });
 		await program.parseAsync([...argv]);
 	} catch (error) {
+		settleAll();
 		const { status, paragraphs } = explain(error);
 		if (!(error instanceof CommanderError)) for (const text of paragraphs) process.stderr.write(`${text}\n`);
 		process.exitCode = status;

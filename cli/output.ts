@@ -26,6 +26,14 @@ export type Output = {
 const isColored = (stream: NodeJS.WriteStream): boolean =>
 	stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 
+/** What ends the bars that are shown: their timers keep the process alive. */
+const shown = new Set<() => void>();
+
+/** Ends every bar; for a command that fails. */
+export const settleAll = (): void => {
+	for (const settle of shown) settle();
+};
+
 /** A bar per stage on a terminal, one line per stage elsewhere. */
 const makeProgress = (quiet: boolean): { listener: ProgressListener; settle: () => void } => {
 	let bar: SingleBar | undefined;
@@ -34,6 +42,7 @@ const makeProgress = (quiet: boolean): { listener: ProgressListener; settle: () 
 		bar?.stop();
 		bar = undefined;
 		stage = '';
+		shown.delete(settle);
 	};
 	if (quiet) return { listener: () => {}, settle };
 	const begin = (progress: Progress): void => {
@@ -45,6 +54,7 @@ const makeProgress = (quiet: boolean): { listener: ProgressListener; settle: () 
 		}
 		const format = '{stage} {bar} {percentage}%  {value}/{total}  {eta_formatted} left';
 		const options = { format, stream: process.stderr, barsize: 30, etaBuffer: 20, gracefulExit: false, linewrap: true };
+		shown.add(settle);
 		bar = new SingleBar({ ...options, barCompleteChar: '█', barIncompleteChar: '░', clearOnComplete: true });
 		bar.start(progress.total, progress.done, { stage: stage.padEnd(18) });
 	};
