@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAudit } from './commands/audit.ts';
 import { addCompile } from './commands/compile.ts';
 import { addDemo } from './commands/demo.ts';
 import { addEvaluate } from './commands/evaluate.ts';
@@ -19,7 +20,18 @@ const build = (): Command => {
 		.exitOverride()
 		.showHelpAfterError('(onnx-seal --help says more)')
 		.configureHelp({ sortSubcommands: false });
-	for (const add of [addCompile, addRun, addEvaluate, addInspect, addOps, addFiles, addDemo, addServe, addWorker])
+	for (const add of [
+		addCompile,
+		addRun,
+		addEvaluate,
+		addInspect,
+		addOps,
+		addFiles,
+		addAudit,
+		addDemo,
+		addServe,
+		addWorker,
+	])
 		add(program);
 	return program;
 };

@@ -149,7 +149,7 @@ const isAdjacent = (vectors: readonly Float64Array[]): boolean =>
 	});
 
 /** SHA-256 of everything that both sides must agree on, in hexadecimal. */
-const fingerprintOf = (
+export const fingerprintOf = (
 	client: Omit<ClientProgram, 'fingerprint'>,
 	server: Omit<ServerProgram, 'fingerprint'>,
 	constants: Float64Array,

@@ -14,6 +14,7 @@ test('wrong usage ends with 2, shows nothing on stdout and no stack', async () =
 		['run', 'a.onnx', '--input', 'x.npy', '--threads', '0'],
 		['evaluate', 'a.onnx', '--data', 'x.npy'],
 		['inspect', 'a.onnx', '--after', 'no-such-pass'],
+		['audit'],
 	];
 	for (const args of wrong) {
 		const { status, stdout, stderr } = await start(...args);
@@ -29,6 +30,7 @@ test('a missing file of any kind ends with 3 and one line that names it', async 
 		['run', missing, '--input', 'x.npy'],
 		['evaluate', missing, '--data', 'x.npy', '--labels', 'y.npy'],
 		['inspect', missing],
+		['audit', missing],
 		['keygen', missing, '--secret', 'a', '--public', 'b'],
 	]) {
 		const { status, stdout, stderr } = await start(...args);
