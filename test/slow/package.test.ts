@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+	chmodSync,
 	mkdirSync,
 	mkdtempSync,
 	readdirSync,
@@ -122,6 +123,8 @@ test('keys and messages that were cut off, damaged or swapped are refused with s
 	const damaged = Uint8Array.from(input);
 	damaged[5000] = (damaged[5000] ?? 0) ^ 1;
 	writeFileSync(path('damaged.bin'), damaged);
+	// It is taken for a secret key below, and one that others may read is warned about.
+	chmodSync(path('keys.bin'), 0o600);
 	const attempts = [
 		['infer', path('build'), '--public', path('keys.bin'), '--input', path('cut.bin'), '--output', path('no.bin')],
 		['infer', path('build'), '--public', path('keys.bin'), '--input', path('damaged.bin'), '--output', path('no.bin')],
