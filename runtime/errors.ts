@@ -22,3 +22,18 @@ export class RefusedError extends Error {
 		this.hint = hint;
 	}
 }
+
+const CODES: Readonly<Record<RefusalCode, true>> = {
+	input: true,
+	message: true,
+	keys: true,
+	memory: true,
+	program: true,
+	aborted: true,
+	publish: true,
+	stopped: true,
+	misuse: true,
+};
+
+/** Is a code from elsewhere, another process say, one of these? */
+export const isRefusalCode = (code: string): code is RefusalCode => Object.hasOwn(CODES, code);

@@ -18,6 +18,7 @@ import { UsageError } from '../errors.ts';
 import { addEngineOptions, addOutputOptions, byteCount, type EngineArguments, wholeNumber } from '../options.ts';
 import { formatBytes, formatTime, makeOutput, type Output, type OutputOptions } from '../output.ts';
 import { readFile } from '../readFile.ts';
+import { untilAsked } from '../untilAsked.ts';
 
 type Arguments = OutputOptions &
 	EngineArguments & {
@@ -87,18 +88,6 @@ const appOf = (
 		},
 		log: process.stderr,
 		level: given.quiet === true ? 'warn' : 'info',
-	});
-
-/** Resolves at the first signal that asks to end; the second one ends at once. */
-const untilAsked = (): Promise<void> =>
-	new Promise((resolve) => {
-		let asked = false;
-		for (const signal of ['SIGTERM', 'SIGINT'] as const)
-			process.on(signal, () => {
-				if (asked) process.exit(1);
-				asked = true;
-				resolve();
-			});
 	});
 
 const tell = (url: string, { program }: OpenedService, given: Arguments, output: Output): void => {

@@ -5,6 +5,7 @@ import { type EvaluatorProcess, startEvaluator } from '../../runtime/service/eva
 import { runWorker } from '../../runtime/service/redis/runWorker.ts';
 import { addEngineOptions, addOutputOptions, type EngineArguments, wholeNumber } from '../options.ts';
 import { makeOutput, type OutputOptions } from '../output.ts';
+import { untilAsked } from '../untilAsked.ts';
 
 type Arguments = OutputOptions &
 	EngineArguments & {
@@ -14,18 +15,6 @@ type Arguments = OutputOptions &
 		readonly grace: number;
 		readonly lost: number;
 	};
-
-/** Resolves at the first signal that asks to end; the second one ends at once. */
-const untilAsked = (): Promise<void> =>
-	new Promise((resolve) => {
-		let asked = false;
-		for (const signal of ['SIGTERM', 'SIGINT'] as const)
-			process.on(signal, () => {
-				if (asked) process.exit(1);
-				asked = true;
-				resolve();
-			});
-	});
 
 const work = async (build: string, given: Arguments, evaluator: EvaluatorProcess): Promise<void> => {
 	const output = makeOutput(given);

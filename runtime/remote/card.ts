@@ -1,4 +1,5 @@
 import { RefusedError } from '../errors.ts';
+import type { ModelCard } from '../modelCard.ts';
 import type { ClientProgram } from '../plan.ts';
 import { checkShape, clientComplaint, isList, isNumber, isRecord, isText } from '../programShape.ts';
 import { broken } from './errors.ts';
@@ -6,30 +7,6 @@ import type { Answer } from './http.ts';
 import { jsonOf } from './refusal.ts';
 
 /** Answers of the service, checked: all of them come from outside. */
-
-type Shaped = { readonly name: string; readonly shape: readonly number[] };
-
-/** What the service says of its model before anyone sends anything. */
-export type ModelCard = {
-	readonly name: string;
-	/** Of the compilation: 64 hexadecimal digits. */
-	readonly fingerprint: string;
-	readonly inputs: readonly Shaped[];
-	readonly outputs: readonly Shaped[];
-	/** The most samples that one evaluation takes. */
-	readonly batch: number;
-	readonly parameters: {
-		readonly ringDegree: number;
-		readonly logQ: number;
-		/** Bits of each, the special prime last. */
-		readonly primes: readonly number[];
-		readonly securityBits: number;
-	};
-	readonly keys: { readonly count: number; readonly bytes: number };
-	readonly traffic: { readonly inputBytes: number; readonly outputBytes: number };
-	/** Milliseconds of an evaluation, and bits of precision of its result. */
-	readonly predicted: { readonly evaluateMs: number; readonly bits: number };
-};
 
 /** Which evaluation keys of a key set the service has. */
 export type KeyState = { readonly parts: number; readonly present: readonly number[]; readonly complete: boolean };

@@ -1,10 +1,11 @@
 import type { Client } from '../client.ts';
 import type { Sample } from '../inputs.ts';
+import type { ModelCard } from '../modelCard.ts';
 import { checkAborted, type RunOptions } from '../pace.ts';
 import type { ClientProgram } from '../plan.ts';
 import type { Result } from '../results.ts';
 import { messageLength, outputLength } from '../sizes.ts';
-import { CARD, cardOf, checkFingerprint, type ModelCard, PROGRAM, programOf, SMALL_ANSWER } from './card.ts';
+import { CARD, cardOf, checkFingerprint, PROGRAM, programOf, SMALL_ANSWER } from './card.ts';
 import { evaluateRemotely } from './evaluation.ts';
 import { type Fetch, Transport } from './http.ts';
 import { ask, askFor, type Retry, type RetryOptions, retryOf } from './retry.ts';
@@ -12,8 +13,8 @@ import { type KeyMaker, KeyUpload } from './upload.ts';
 
 export type { Client, ClientProgram, OutputTensor, Progress, Result, Sample } from '../client.ts';
 export { RefusedError } from '../errors.ts';
+export type { ModelCard } from '../modelCard.ts';
 export type { RunOptions } from '../pace.ts';
-export type { ModelCard } from './card.ts';
 export { RemoteError, type RemoteErrorCode } from './errors.ts';
 export type { Fetch } from './http.ts';
 export type { RetryOptions } from './retry.ts';

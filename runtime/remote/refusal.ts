@@ -1,20 +1,6 @@
-import { type RefusalCode, RefusedError } from '../errors.ts';
+import { isRefusalCode, RefusedError } from '../errors.ts';
 import { RemoteError, type RemoteErrorCode } from './errors.ts';
 import type { Answer } from './http.ts';
-
-/** Codes that keep their meaning across the wire. */
-const RUNTIME: Readonly<Record<RefusalCode, true>> = {
-	input: true,
-	message: true,
-	keys: true,
-	memory: true,
-	program: true,
-	aborted: true,
-	publish: true,
-	stopped: true,
-	misuse: true,
-};
-const isRuntimeCode = (code: string): code is RefusalCode => Object.hasOwn(RUNTIME, code);
 
 /** What a status means where the answer does not say more. */
 const BY_STATUS = new Map<number, RemoteErrorCode>([
@@ -66,7 +52,7 @@ export const errorOf = (error: unknown, status?: number, retryAfter?: number): R
 	const fallback = BY_STATUS.get(status ?? 0) ?? 'defect';
 	const message = textOf(fields.message) ?? `the service answered with the status ${status ?? 'failed'}`;
 	const hint = textOf(fields.hint);
-	if (typeof code === 'string' && isRuntimeCode(code)) return new RefusedError(code, message, hint);
+	if (typeof code === 'string' && isRefusalCode(code)) return new RefusedError(code, message, hint);
 	const known = typeof code === 'string' && isServiceCode(code) ? code : fallback;
 	return new RemoteError(known, message, { status, hint, retryAfter });
 };

@@ -1,36 +1,13 @@
 import { join } from 'node:path';
 import { readBuildJson, readHalves } from '../buildFolder.ts';
 import { RefusedError } from '../errors.ts';
+import type { ModelCard, Prediction } from '../modelCard.ts';
 import { type ClientProgram, everyOutput } from '../plan.ts';
 import { isNumber, isRecord } from '../programShape.ts';
 import { evaluationKeyBytes, inputLength, keyLengths, messageLength, outputLength } from '../sizes.ts';
 
-/** What the compiler predicts of a program: milliseconds of an evaluation on one thread, bits of precision of its outputs. */
-export type Prediction = { readonly evaluateMs: number; readonly bits: number };
-
 /** What a service is for. Nothing of it says anything of the weights that the client's half does not say. */
 export type ServedProgram = { readonly client: ClientProgram; readonly predicted: Prediction };
-
-type NamedShape = { readonly name: string; readonly shape: readonly number[] };
-
-/** What a client asks first: which program this is, and what using it costs. Bytes are those of whole messages. */
-export type ModelCard = {
-	readonly name: string;
-	readonly fingerprint: string;
-	readonly inputs: readonly NamedShape[];
-	readonly outputs: readonly NamedShape[];
-	readonly batch: number;
-	/** `logQ`: log2(QP); `primes`: bits of each, the special prime last. */
-	readonly parameters: {
-		readonly ringDegree: number;
-		readonly logQ: number;
-		readonly primes: readonly number[];
-		readonly securityBits: number;
-	};
-	readonly keys: { readonly count: number; readonly bytes: number };
-	readonly traffic: { readonly inputBytes: number; readonly outputBytes: number };
-	readonly predicted: Prediction;
-};
 
 /** Bytes of each part of an inputs message. */
 export const inputLengths = ({ inputs, parameters }: ClientProgram): readonly number[] =>

@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
+import type { ModelCard } from '../modelCard.ts';
 import { keyLengths } from '../sizes.ts';
 import type { Token } from './auth.ts';
 import type { BlobStore } from './blobs.ts';
 import { type Chunks, checkStatedLength, exactBody } from './body.ts';
-import { inputLengths, type ModelCard, modelCard, type ServedProgram } from './card.ts';
+import { inputLengths, modelCard, type ServedProgram } from './card.ts';
 import type { JobQueue } from './jobs.ts';
 import type { KeyStore } from './keyStore.ts';
 import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.ts';

@@ -1,8 +1,9 @@
 export { RefusedError } from '../errors.ts';
+export type { ModelCard, Prediction } from '../modelCard.ts';
 export { type AppOptions, makeApp } from './app.ts';
 export { readTokens, type Token } from './auth.ts';
 export type { BlobStore } from './blobs.ts';
-export { type ModelCard, type Prediction, readServed, type ServedProgram } from './card.ts';
+export { readServed, type ServedProgram } from './card.ts';
 export type { ServiceOptions } from './context.ts';
 export { ServiceError } from './errors.ts';
 export type { Job, JobQueue, JobStatus, Load } from './jobs.ts';

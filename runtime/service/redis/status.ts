@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { RefusedError } from '../../errors.ts';
+import { isRefusalCode, RefusedError } from '../../errors.ts';
 import type { Progress } from '../../plan.ts';
 import type { Job, JobError, JobState, JobStatus } from '../jobs.ts';
 
@@ -22,20 +22,7 @@ const StoredProgress = Type.Object({ stage: Type.String(), done: Type.Number(), 
 
 const StoredError = Type.Object({ code: Type.String(), message: Type.String(), hint: Type.Optional(Type.String()) });
 
-const CODES: Readonly<Record<JobError['code'], true>> = {
-	input: true,
-	message: true,
-	keys: true,
-	memory: true,
-	program: true,
-	aborted: true,
-	publish: true,
-	stopped: true,
-	misuse: true,
-	defect: true,
-};
-
-const isCode = (code: string): code is JobError['code'] => Object.hasOwn(CODES, code);
+const isCode = (code: string): code is JobError['code'] => code === 'defect' || isRefusalCode(code);
 
 /** The job that a queue gave, or undefined where that is none. */
 export const readJob = (value: unknown): StoredJob | undefined => (Value.Check(StoredJob, value) ? value : undefined);
