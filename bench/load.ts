@@ -1,16 +1,13 @@
 /**
- * Clients that ask one service again and again, each with keys of its own, while the process that evaluates is killed now and then: how
- * long answers take, and whether any is lost or wrong. Prints Markdown.
+ * Clients that ask one service again and again, each with keys of its own, while what evaluates is killed now and then: how long answers take, and whether
+ * any is lost or wrong. With `--queue redis`, two workers behind a Redis that is killed and started again in mid-run as well. Prints Markdown.
  *
  * npm run bench -- load [--minutes 5] [--clients 8] [--kill 20: seconds between kills, 0 for none] [--model breast-cancer-logistic]
+ *     [--queue process | redis; default: both] [--write: into the README]
  */
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { connect } from '../runtime/remote/index.ts';
-import { modelOf } from '../test/remote/model.ts';
-import { serve, TOKENS } from '../test/slow/serve.ts';
-import { duration, machine, table } from './table.ts';
+import { LOST_SECONDS, type LoadOptions, underLoad } from '../test/slow/load.ts';
+import { duration, machine, publish, table } from './table.ts';
 
 const { values } = parseArgs({
 	options: {
@@ -18,66 +15,38 @@ const { values } = parseArgs({
 		clients: { type: 'string', default: '8' },
 		kill: { type: 'string', default: '20' },
 		model: { type: 'string', default: 'breast-cancer-logistic' },
+		queue: { type: 'string' },
+		write: { type: 'boolean', default: false },
 	},
 });
-const [minutes, clients, killSeconds] = [values.minutes, values.clients, values.kill].map(Number);
-if (!(minutes && minutes > 0 && clients && clients >= 1 && killSeconds !== undefined && killSeconds >= 0))
+const [minutes = 0, clients = 0, killEvery = -1] = [values.minutes, values.clients, values.kill].map(Number);
+if (!(minutes > 0 && clients >= 1 && killEvery >= 0))
 	throw new Error('--minutes, --clients and --kill are positive numbers');
 
-const { compiled, sampleOf, errorOf } = modelOf(values.model);
-const served = await serve(compiled);
-const ended = new AbortController();
-const times: number[] = [];
-const failures: string[] = [];
-let kills = 0;
-
-/** Kills the evaluating process of the service, a child of it, again and again. */
-const killer = async (): Promise<void> => {
-	while (killSeconds > 0 && !ended.signal.aborted) {
-		await sleep(1000 * killSeconds, undefined, { signal: ended.signal }).catch(() => undefined);
-		if (ended.signal.aborted) return;
-		const children = readFileSync(`/proc/${served.pid}/task/${served.pid}/children`, 'utf8').trim().split(' ');
-		for (const pid of children.filter((text) => text !== '').map(Number)) {
-			process.kill(pid, 'SIGKILL');
-			kills++;
-		}
-	}
+const KINDS: Readonly<Record<LoadOptions['queue'], string>> = {
+	process: 'one process below the service',
+	redis: 'two workers behind Redis',
 };
+const chosen = (['process', 'redis'] as const).filter((kind) => values.queue === undefined || values.queue === kind);
+if (chosen.length === 0) throw new Error('--queue is process or redis');
 
-const client = async (k: number, until: number): Promise<void> => {
-	const remote = await connect(served.url, { token: TOKENS[k % TOKENS.length] });
-	for (let i = k; performance.now() < until; i += clients) {
-		const start = performance.now();
-		try {
-			const result = await remote.infer(sampleOf(i));
-			if (!(errorOf(result, i) <= 1)) failures.push(`a wrong answer to sample ${i}`);
-		} catch (error) {
-			failures.push(error instanceof Error ? error.message : String(error));
-		}
-		times.push(performance.now() - start);
-	}
-	await remote.close();
-};
-
-try {
-	const start = performance.now();
-	const killing = killer();
-	await Promise.all(Array.from({ length: clients }, (_, k) => client(k, start + 60_000 * minutes)));
-	ended.abort();
-	await killing;
-	const seconds = (performance.now() - start) / 1000;
+const rows: string[][] = [];
+let failed = false;
+for (const queue of chosen) {
+	const result = await underLoad({ model: values.model, clients, seconds: 60 * minutes, killEvery, queue });
+	const { times, seconds, kills, restarts, lost, failures, statuses } = result;
 	const sorted = times.toSorted((a, b) => a - b);
 	const quantile = (share: number): string => duration(sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN);
-	const head = ['network', 'clients', 'answers', 'p50', 'p95', 'longest', 'a second', 'killed', 'lost or wrong'];
-	const rate = (times.length / seconds).toFixed(1);
-	const counts = [quantile(0.5), quantile(0.95), quantile(1), rate, String(kills), String(failures.length)];
-	console.log(table(head, [[values.model, String(clients), String(times.length), ...counts]]));
-	console.log(
-		`\nOver ${Math.round(seconds)} s, set-up included, on ${machine()}; clients in one process, one evaluator.`,
-	);
-	for (const failure of new Set(failures)) console.log(failure);
-	process.exitCode = failures.length > 0 || times.length === 0 ? 1 : 0;
-} finally {
-	ended.abort();
-	await served.stop();
+	rows.push([
+		...[KINDS[queue], String(times.length), (times.length / seconds).toFixed(1)],
+		...[quantile(0.5), quantile(0.95), quantile(1), String(kills), String(restarts)],
+		...[String(lost), String(failures.length)],
+	]);
+	for (const failure of new Set(failures)) console.error(failure);
+	console.error([...statuses].map(([status, count]) => `${count} answers with status ${status}`).join(', '));
+	failed ||= lost > 0 || failures.length > 0 || times.length === 0;
 }
+const head = ['evaluated by', 'answers', 'a second', 'p50', 'p95', 'longest', 'killed', 'Redis restarted'];
+const caption = `${clients} clients with keys of their own in one process, ${values.model}, for ${minutes} minutes each, set-up included; SIGKILL every ${killEvery} s to one process that evaluates. Redis keeps an append-only file and is killed as well; a worker counts as lost after ${LOST_SECONDS} s of silence. Lost is what was accepted and then forgotten. ${machine()}, which others used as well.`;
+publish('load', `${table([...head, 'lost', 'wrong or failed'], rows)}\n\n${caption}`, values.write && !failed);
+process.exitCode = failed ? 1 : 0;

@@ -1,7 +1,7 @@
 /**
  * Single operations of the kernel against node-seal's at the same parameters, alternating in one run; with --peers also native
  * SEAL's. CPU time, medians of the rounds, and medians of the ratios of each round. What SEAL has no operation for is made of those
- * it has. Prints Markdown; with --write also into the README.
+ * it has. Prints Markdown; with --write also into docs/benchmarks.md.
  *
  * npm run bench -- primitives [--rounds n] [--quick] [--peers] [--write] [ring degree ...]
  */

@@ -1,7 +1,7 @@
 /**
  * Cold starts: processes that have compiled nothing yet load a program, make its server, load the keys and answer the first
  * request, with our kernel and with node-seal in turn. By the clock, medians of the rounds. What a server needs is written to files
- * before. Prints Markdown; with --write also into the README.
+ * before. Prints Markdown; with --write also into docs/benchmarks.md.
  *
  * npm run bench -- start [--rounds n] [--quick] [--write] [model ...]
  */

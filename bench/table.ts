@@ -1,8 +1,11 @@
-/** What the benchmarks print: Markdown tables, what they were measured on, and the sections of the README that show them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** What the benchmarks print: Markdown tables, what they were measured on, and the sections of documents that show them. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-const README = new URL('../README.md', import.meta.url);
+/** Where sections are, in the order in which they are looked for. */
+const DOCUMENTS = ['README.md', 'docs/benchmarks.md', 'docs/operators.md', 'examples/README.md'].map(
+	(path) => new URL(`../${path}`, import.meta.url),
+);
 const RESULTS = new URL('results/', import.meta.url);
 
 /** A Markdown table; all columns but the first are numbers, to the right. Columns with nothing in them are left out. */
@@ -33,19 +36,30 @@ export const machine = (): string => {
 	return `${model}, ${cores.length} cores, ${process.platform} ${process.arch}, ${versions}`;
 };
 
-/** The text between the marks of one section, in place of what was there. Throws an Error where the marks are not. */
-export const withSection = (readme: string, name: string, content: string): string => {
+/** The text with new content between the marks of one section; undefined where it has no such marks. */
+export const withSection = (text: string, name: string, content: string): string | undefined => {
 	const [open, close] = [`<!-- bench ${name} -->\n`, `<!-- end of bench ${name} -->`];
-	const [start, end] = [readme.indexOf(open), readme.indexOf(close)];
-	if (start < 0 || end < start) throw new Error(`README.md has no section between "${open.trim()}" and "${close}"`);
-	return `${readme.slice(0, start + open.length)}\n${content.trim()}\n\n${readme.slice(end)}`;
+	const [start, end] = [text.indexOf(open), text.indexOf(close)];
+	if (start < 0 || end < start) return undefined;
+	return `${text.slice(0, start + open.length)}\n${content.trim()}\n\n${text.slice(end)}`;
 };
 
-/** Prints what was found; with `write`, also puts it into its section of the README, and the figure beside it. */
+/** Writes a section of the document that has its marks. Throws an Error where none has. */
+const writeSection = (name: string, content: string): void => {
+	for (const document of DOCUMENTS.filter(existsSync)) {
+		const text = withSection(readFileSync(document, 'utf8'), name, content);
+		if (text === undefined) continue;
+		writeFileSync(document, text);
+		return;
+	}
+	throw new Error(`no document has a section "<!-- bench ${name} -->" with its end`);
+};
+
+/** Prints what was found; with `write`, also puts it into its section of the README or of docs/benchmarks.md, and the figure beside it. */
 export const publish = (name: string, markdown: string, write: boolean, svg?: string): void => {
 	console.log(markdown);
 	if (!write) return;
-	writeFileSync(README, withSection(readFileSync(README, 'utf8'), name, markdown));
+	writeSection(name, markdown);
 	if (svg === undefined) return;
 	mkdirSync(RESULTS, { recursive: true });
 	writeFileSync(new URL(`${name}.svg`, RESULTS), svg);

@@ -1,7 +1,7 @@
 /**
  * One thread against two and more, of one program in one run: by the clock, since that is what threads are for, and as the ratio of
- * the CPU time, which says what they waste. A machine that does other things shows less. Prints Markdown; with --write also into the
- * README.
+ * the CPU time, which says what they waste. A machine that does other things shows less. Prints Markdown; with --write also into
+ * docs/benchmarks.md.
  *
  * npm run bench -- threads [--rounds n] [--quick] [--write] [model ...]
  */

@@ -2,7 +2,7 @@
  * As many samples as there are slots, all in the same ciphertexts: samples per hour of the server, and what encryption and
  * decryption take beside it. One thread; CPU time, so that samples per hour are those of a processor that does nothing else. The
  * answer of the first sample is checked. Prints Markdown; with --write
- * also into the README.
+ * also into docs/benchmarks.md.
  *
  * npm run bench -- throughput [--rounds n] [--quick] [--write] [model]
  */

@@ -190,18 +190,26 @@ const isPath = (text: string): boolean =>
 	existsSync(text) || (dirname(text).includes('=') && existsSync(dirname(text)));
 
 /** Inputs that have their value already, and whether an .npz may hold arrays for them all the same. */
-export type PlainNames = { readonly plain?: readonly string[]; readonly passOver?: boolean };
+export type KnownNames = {
+	/** Those in the clear. */
+	readonly plain?: readonly string[];
+	/** Weights, which the model has. */
+	readonly encrypted?: readonly string[];
+	readonly passOver?: boolean;
+	/** Said where inputs have no value. */
+	readonly hint?: string;
+};
 
 /**
  * The arrays that `name=file.npy`, `file.npy` or `file.npz` arguments give to tensors called `names`, by name. A bare .npy file
  * is the only tensor; the arrays of an .npz are called as the tensors are, or there is one of each. What is given for an
- * input in `plain`, which has its value already, is refused, or passed over in an .npz.
+ * input in `plain`, which has its value already, or for weights in `encrypted`, is refused, or passed over in an .npz.
  */
 export const givenArrays = (
 	given: readonly string[],
 	names: readonly string[],
 	what: string,
-	{ plain = [], passOver = false }: PlainNames = {},
+	{ plain = [], encrypted = [], passOver = false, hint = '' }: KnownNames = {},
 ): Map<string, NamedArray> => {
 	const result = new Map<string, NamedArray>();
 	const put = (name: string, array: NamedArray, file: string): void => {
@@ -210,6 +218,12 @@ export const givenArrays = (
 				`${file}: the ${what} "${name}"`,
 				'stays in the clear with the value that --plain gives it',
 				'Leave it out here, or leave --plain out to encrypt it',
+			);
+		if (encrypted.includes(name))
+			refuse(
+				`${file}: the ${what} "${name}"`,
+				'is a weight, and encrypted with the value that the model has',
+				'Leave it out here; other weights go into the model',
 			);
 		if (!names.includes(name))
 			refuse(
@@ -221,14 +235,16 @@ export const givenArrays = (
 		result.set(name, array);
 	};
 	for (const text of given) {
-		const { name, file } = splitAssignment(text, [...names, ...plain]);
+		const { name, file } = splitAssignment(text, [...names, ...plain, ...encrypted]);
 		const arrays = readArrays(file);
 		const only = arrays.size === 1 ? [...arrays.values()][0] : undefined;
 		if (name !== undefined) put(name, arrays.get(name) ?? only ?? refuse(file, `holds no array "${name}"`), file);
 		else if (only !== undefined && names.length === 1) put(names[0] as string, only, file);
 		else if (arrays.has(''))
-			refuse(file, `does not say which ${what} it is`, `Write name=${file}, with one of ${names.join(', ')}`);
-		else for (const [key, array] of arrays) if (!(passOver && plain.includes(key))) put(key, array, file);
+			refuse(file, `does not say which ${what} it is`, `Write name=${file}, with one of ${names.join(', ')}${hint}`);
+		else
+			for (const [key, array] of arrays)
+				if (!(passOver && [...plain, ...encrypted].includes(key))) put(key, array, file);
 	}
 	return result;
 };
@@ -238,15 +254,15 @@ export const assignArrays = (
 	given: readonly string[],
 	names: readonly string[],
 	what: string,
-	plain?: PlainNames,
+	known: KnownNames = {},
 ): Map<string, NamedArray> => {
-	const result = givenArrays(given, names, what, plain);
+	const result = givenArrays(given, names, what, known);
 	const missing = names.filter((name) => !result.has(name));
 	if (missing.length > 0)
 		refuse(
 			given.map((text) => splitAssignment(text, names).file).join(', '),
 			`gives no value of the ${what} ${missing.map((name) => `"${name}"`).join(', ')}`,
-			`Write ${missing[0]}=x.npy, or --plain ${missing[0]}=x.npy for a value that is no secret, where the model is compiled`,
+			`Write ${missing[0]}=x.npy, or --plain ${missing[0]}=x.npy for a value that is no secret, where the model is compiled${known.hint ?? ''}`,
 		);
 	return result;
 };

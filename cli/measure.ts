@@ -11,11 +11,11 @@ import type { Output } from './output.ts';
 import { noticesOf } from './session.ts';
 
 /** The report with what one encrypted run took: of the first calibration sample, or of a random input in the assumed range. */
-export const measuredReport = async (
+export const measuredReport = async <R extends Report>(
 	{ program, stages }: Pick<Compiled, 'program' | 'stages'>,
-	report: Report,
+	report: R,
 	output: Pick<Output, 'progress' | 'note'>,
-): Promise<Report> => {
+): Promise<R> => {
 	const sample: Sample = new Map(
 		program.client.inputs.map((input) => [
 			input.name,

@@ -4,12 +4,13 @@ import { refuse } from '../compiler/errors.ts';
 import { type Compiled, compile } from '../compiler/index.ts';
 import { importModel, inputNames } from '../compiler/onnx/import.ts';
 import type { CompileContext, CompileOptions, Samples } from '../compiler/options.ts';
-import type { Report } from '../compiler/report.ts';
-import { assignArrays, givenArrays, type NamedArray, type PlainNames, samplesIn } from './arrays.ts';
+import { assignArrays, givenArrays, type KnownNames, type NamedArray, samplesIn } from './arrays.ts';
 import { debugObserver, type Observe } from './debug.ts';
 import type { CompileArguments } from './options.ts';
 import type { Output } from './output.ts';
 import { readFile } from './readFile.ts';
+import { exposureOf, type ShownReport } from './report/exposure.ts';
+import type { Weights } from './weights.ts';
 
 export type ModelFile = {
 	readonly path: string;
@@ -65,7 +66,7 @@ export const readModel = (path: string): ModelFile => ({
 });
 
 /** Samples for each of the ports from `[name=]file` arguments, equally many for each. */
-export const readSamples = (files: readonly string[], ports: readonly Port[], plain: PlainNames = {}): Samples =>
+export const readSamples = (files: readonly string[], ports: readonly Port[], plain: KnownNames = {}): Samples =>
 	sampleArrays(assignArrays(files, ports.map(({ name }) => name), 'input', plain), ports); // biome-ignore format: one thought
 
 const sampleArrays = (arrays: ReadonlyMap<string, NamedArray>, ports: readonly Port[]): Samples => {
@@ -95,7 +96,11 @@ const calibrate = (
 	data: Samples | undefined,
 ): Pick<CompileOptions, 'calibration' | 'calibrationSource' | 'inputRange'> => {
 	const read = (files: readonly string[]): Samples =>
-		readSamples(files, inputs.ports, { plain: [...inputs.plain.keys()], passOver: true });
+		readSamples(files, inputs.ports, {
+			plain: [...inputs.plain.keys()],
+			encrypted: [...inputs.weights.keys()],
+			passOver: true,
+		});
 	if (given.calibrate !== undefined)
 		return {
 			calibration: read(given.calibrate),
@@ -122,8 +127,14 @@ const dimensionsOf = (given: CompileArguments): ReadonlyMap<string, number> => n
 const plainOf = (model: ModelFile, { plain }: CompileArguments): ReadonlyMap<string, NamedArray> =>
 	plain === undefined ? new Map() : givenArrays(plain, inputNames(model.bytes), 'input');
 
-/** The inputs of a model: names and static shapes of those that are encrypted, and values of those that are not. */
-type Inputs = { readonly ports: readonly Port[]; readonly plain: ReadonlyMap<string, NamedArray> };
+/** The inputs of a model: names and static shapes of those that users give, and values of those that have one. */
+type Inputs = {
+	readonly ports: readonly Port[];
+	/** In the clear. */
+	readonly plain: ReadonlyMap<string, NamedArray>;
+	/** Encrypted, with the values that the model has. */
+	readonly weights: Weights;
+};
 
 export const inputsOf = (model: ModelFile, given: CompileArguments): Inputs => {
 	const plain = plainOf(model, given);
@@ -132,11 +143,15 @@ export const inputsOf = (model: ModelFile, given: CompileArguments): Inputs => {
 		{
 			dimensions: dimensionsOf(given),
 			plain,
+			...(given.encrypt === undefined ? {} : { encrypt: given.encrypt }),
 			...(given.outputs === undefined ? {} : { outputs: given.outputs }),
 		},
 		{ readExternal: model.readExternal },
 	);
-	return { ports: inputs, plain };
+	const weights = new Map(
+		inputs.flatMap((input) => (input.weights === undefined ? [] : [[input.name, input.weights] as const])),
+	);
+	return { ports: inputs.filter(({ name }) => !weights.has(name)), plain, weights };
 };
 
 type Surroundings = {
@@ -145,6 +160,9 @@ type Surroundings = {
 	readonly observe?: Observe;
 };
 
+const encryptedNote = (names: readonly string[]): string =>
+	`The client encrypts the weights ${names.map((name) => `"${name}"`).join(', ')} as well; who has its key can read them.`;
+
 /** Compiles with the options of the command line. */
 export const compileModel = (
 	model: ModelFile,
@@ -152,18 +170,21 @@ export const compileModel = (
 	output: Output,
 	{ data, observe }: Surroundings = {},
 ): { readonly compiled: Compiled; readonly compileMs: number } => {
-	const { ports, plain } = inputsOf(model, given);
+	const inputs = inputsOf(model, given);
+	const { plain, weights } = inputs;
 	for (const [name, { shape }] of plain)
 		output.note(
 			`The input "${name}" [${shape.join(', ')}] stays in the clear: its value is a constant of the program.`,
 		);
+	if (weights.size > 0) output.note(encryptedNote([...weights.keys()]));
 	const { batch, precision, security, optimize, backend, outputs, maxpool, maxKeys, maxKeyBytes } = given;
-	const { degree, maxError, accuracyBudget, maxLevels, compensation } = given;
+	const { degree, maxError, accuracyBudget, maxLevels, compensation, masking } = given;
 	const options: CompileOptions = {
-		...calibrate(model, given, { ports, plain }, output, data),
+		...calibrate(model, given, inputs, output, data),
 		name: basename(model.path).replace(/\.onnx$/i, ''),
 		dimensions: dimensionsOf(given),
 		plain,
+		...(given.encrypt === undefined ? {} : { encrypt: given.encrypt }),
 		...(batch === undefined ? {} : { batch }),
 		...(precision === undefined ? {} : { precision }),
 		...(security === undefined ? {} : { security: Number(security) as 128 | 192 | 256 }),
@@ -176,6 +197,7 @@ export const compileModel = (
 		...(accuracyBudget === undefined ? {} : { accuracyBudget }),
 		...(maxLevels === undefined ? {} : { maxLevels }),
 		...(compensation === 'off' ? { compensation: false } : {}),
+		...(masking === 'off' ? { masking: false } : {}),
 		...(maxpool === undefined ? {} : { maxpool }),
 		...(maxKeys === undefined ? {} : { maxKeys }),
 		...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),
@@ -195,5 +217,9 @@ export const compileModel = (
 	return { compiled, compileMs: performance.now() - start };
 };
 
-/** The report with what other objectives would cost, which only commands that show it compute. */
-export const comparedReport = ({ report, tradeoffs }: Compiled): Report => ({ ...report, tradeoffs: tradeoffs() });
+/** The report with who sees what, what masking costs and what other objectives would: only commands that show it work it out. */
+export const comparedReport = ({ program, report, tradeoffs, maskingPrice }: Compiled): ShownReport => {
+	const price = maskingPrice();
+	const masking = price === undefined ? report.masking : { ...report.masking, price };
+	return { ...report, masking, exposure: exposureOf(program), tradeoffs: tradeoffs() };
+};

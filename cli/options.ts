@@ -20,9 +20,12 @@ export type CompileArguments = OutputOptions & {
 	readonly accuracyBudget?: number;
 	readonly maxLevels?: number;
 	readonly compensation?: 'off';
+	readonly masking?: 'on' | 'off';
 	readonly maxpool?: 'average';
 	readonly maxKeys?: number;
 	readonly maxKeyBytes?: number;
+	/** Weights that the client encrypts, by name. */
+	readonly encrypt?: readonly string[];
 	/** Inputs that stay in the clear: name=file. */
 	readonly plain?: readonly string[];
 };
@@ -178,11 +181,26 @@ export const addCompileOptions = (command: Command): Command =>
 		)
 		.addOption(
 			new Option(
+				'--masking <what>',
+				'whether outputs hold nothing but their elements; off may save a level, and shows something of the weights (default: on)',
+			).choices(['on', 'off']),
+		)
+		.addOption(
+			new Option(
 				'--maxpool <what>',
 				'what MaxPool is replaced by: another model, far less deep (default: kept)',
 			).choices(['average']),
 		)
+		.option(
+			'--encrypt <name>',
+			'weights that the client encrypts as well, the name of an initializer: the server sees them no more; repeatable',
+			repeated,
+		)
 		.option('--plain <name=file>', 'an input that stays in the clear, and its value: x.npy; repeatable', plainInput);
+
+/** Where values of encrypted weights come from when the program is compiled already. */
+export const addWeightsOption = (command: Command): Command =>
+	command.option('--weights <model.onnx>', 'with a build directory: the model that encrypted weights are taken from');
 
 /** What a program is compiled for where it is not evaluated at once. */
 export const addTargetOption = (command: Command): Command =>

@@ -8,6 +8,7 @@ import {
 	windowHead,
 	windowRows,
 } from './report/accuracy.ts';
+import { maskingText } from './report/masking.ts';
 import {
 	activationHead,
 	activationRows,
@@ -63,6 +64,7 @@ export const summaryRows = (report: Report): readonly Row[] => {
 			'accepted inputs',
 			range.guaranteed ? 'none can leave the modulus' : 'those like the calibration data fit the modulus',
 		],
+		['output masking', maskingText(report)],
 		['predicted precision', precisionText(predicted)],
 		['predicted time', `${formatTime(predicted.evaluateMs)} on one thread of ${report.backend}`],
 		...(parameters.batch > 1

@@ -3,12 +3,13 @@ import type { Samples } from '../compiler/options.ts';
 import type { Report } from '../compiler/report.ts';
 import { isFolder, readProgram } from '../runtime/buildFolder.ts';
 import type { Program } from '../runtime/plan.ts';
-import type { PlainNames } from './arrays.ts';
+import type { KnownNames } from './arrays.ts';
 import { readReport } from './buildDir.ts';
 import { UsageError } from './errors.ts';
 import { compileModel, inputsOf, type Port, readModel } from './model.ts';
 import type { CompileArguments } from './options.ts';
 import type { Output } from './output.ts';
+import { weightsFor, withWeights } from './weights.ts';
 
 /** A program to evaluate with the samples it is for, from a model that was just compiled or from a build directory. */
 export type Target = {
@@ -39,9 +40,11 @@ const compileOptionsIn = (given: CompileArguments): readonly string[] =>
 		given.accuracyBudget !== undefined && '--accuracy-budget',
 		given.maxLevels !== undefined && '--max-levels',
 		given.compensation !== undefined && '--compensation',
+		given.masking !== undefined && '--masking',
 		given.maxpool !== undefined && '--maxpool',
 		given.maxKeys !== undefined && '--max-keys',
 		given.maxKeyBytes !== undefined && '--max-key-bytes',
+		given.encrypt !== undefined && '--encrypt',
 		given.plain !== undefined && '--plain',
 	].filter((option) => option !== false);
 
@@ -55,15 +58,18 @@ export const refuseCompileOptions = (path: string, given: CompileArguments, othe
 /** Reads or compiles what is at `path`; `read` gives the samples once the inputs are known. */
 export const openTarget = (
 	path: string,
-	given: CompileArguments,
+	given: CompileArguments & { readonly weights?: string },
 	output: Output,
-	read: (ports: readonly Port[], plain: PlainNames) => Samples,
+	read: (ports: readonly Port[], plain: KnownNames) => Samples,
 ): Target => {
 	if (!isFolder(path)) {
 		const model = readModel(path);
-		const { ports, plain } = inputsOf(model, given);
-		const samples = read(ports, { plain: [...plain.keys()] });
-		const { compiled, compileMs } = compileModel(model, given, output, { data: samples });
+		if (given.weights !== undefined)
+			throw new UsageError(`--weights is for a build directory; ${path} has its weights itself`);
+		const { ports, plain, weights } = inputsOf(model, given);
+		const data = read(ports, { plain: [...plain.keys()], encrypted: [...weights.keys()] });
+		const { compiled, compileMs } = compileModel(model, given, output, { data });
+		const samples = withWeights(data, weights);
 		for (const warning of compiled.report.warnings) output.note(`Warning: ${warning}`);
 		const { program, report } = compiled;
 		const { stages } = compiled;
@@ -72,8 +78,23 @@ export const openTarget = (
 	refuseCompileOptions(path, given);
 	const program = readProgram(path);
 	const report = readReport(path) as Report;
-	const samples = read(program.client.inputs, {});
+	const samples = readWithWeights(program.client.inputs, given.weights, read);
 	return { program, report, clear: undefined, stages: undefined, compileMs: 0, samples };
+};
+
+/** The samples for the inputs of a compiled program, those of its encrypted weights from a model where one is given. */
+export const readWithWeights = (
+	inputs: readonly Port[],
+	model: string | undefined,
+	read: (ports: readonly Port[], known: KnownNames) => Samples,
+): Samples => {
+	if (model === undefined) return read(inputs, { hint: '; encrypted weights come from --weights model.onnx' });
+	const weights = weightsFor(inputs, readModel(model));
+	const data = read(
+		inputs.filter(({ name }) => !weights.has(name)),
+		{ encrypted: [...weights.keys()] },
+	);
+	return withWeights(data, weights);
 };
 
 /** The samples one by one, each with all inputs by name. */

@@ -1,5 +1,6 @@
 import type { Program } from '../runtime/plan.ts';
 import { CompileError, type Issue } from './errors.ts';
+import { type MaskingPrice, maskingPriceOf } from './masking.ts';
 import type { ModelSource } from './onnx/source.ts';
 import type { CompileContext, CompileOptions } from './options.ts';
 import { PASSES, runPipeline, type Stages } from './pipeline.ts';
@@ -30,6 +31,8 @@ export type Compiled = {
 	readonly clear: (inputs: ReadonlyMap<string, Float64Array>) => ReadonlyMap<string, Tensor>;
 	/** What other objectives would cost, at the price of a search for each. */
 	readonly tradeoffs: () => readonly Tradeoff[];
+	/** What output masking costs; undefined where it is off. Takes a search, and one for parameters where it is not free. */
+	readonly maskingPrice: () => MaskingPrice | undefined;
 };
 
 /**
@@ -46,6 +49,7 @@ export const compile = (model: ModelSource, options: CompileOptions = {}, contex
 		stages,
 		clear: (inputs) => clearRun(stages, inputs),
 		tradeoffs: () => tradeoffsOf(stages, options),
+		maskingPrice: () => maskingPriceOf(stages, options),
 	};
 };
 
@@ -72,7 +76,7 @@ const BACKENDS: readonly string[] = ['kernel', 'seal'];
 /** What types cannot say, and what callers without types get wrong. */
 const checkOptions = (options: CompileOptions): void => {
 	const { batch, precision, inputRange, security, optimize, backend, degree } = options;
-	const { maxError, accuracyBudget, maxLevels, maxpool, maxKeys, maxKeyBytes } = options;
+	const { masking, maxError, accuracyBudget, maxLevels, maxpool, maxKeys, maxKeyBytes } = options;
 	const issues: Issue[] = [];
 	const check = (holds: boolean, message: string): void => {
 		if (!holds) issues.push({ code: 'option', message });
@@ -111,6 +115,8 @@ const checkOptions = (options: CompileOptions): void => {
 		check(Number.isSafeInteger(maxLevels) && maxLevels >= 1, `${maxLevels} levels cannot be a limit.`);
 	if (maxpool !== undefined)
 		check(maxpool === 'average', `MaxPool cannot be replaced by "${maxpool}", only by "average".`);
+	if (masking !== undefined)
+		check(typeof masking === 'boolean', `Masking of ${JSON.stringify(masking)} is neither true nor false.`);
 	for (const [what, value] of [
 		['evaluation keys', maxKeys],
 		['bytes of evaluation keys', maxKeyBytes],

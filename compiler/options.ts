@@ -82,6 +82,11 @@ export type CompileOptions = {
 	readonly maxLevels?: number;
 	/** Linear layers behind polynomials are fitted anew to the calibration samples, unless this is false. */
 	readonly compensation?: boolean;
+	/**
+	 * Slots of an output in which none of its elements lies are zero or copies of elements, unless this is false: they then hold what
+	 * the last layer left there, partial sums that tell the key owner something of the weights. Default true.
+	 */
+	readonly masking?: boolean;
 	/** MaxPool and GlobalMaxPool become means over the same windows: another model, which costs no polynomial. */
 	readonly maxpool?: 'average';
 };

@@ -7,6 +7,7 @@ import { estimateSurroundings, type Surroundings } from './ckks/cost.ts';
 import { type Why, whyOf } from './ckks/explain.ts';
 import { memoryOn, totalMemory } from './codegen/budget.ts';
 import { evaluationMilliseconds } from './codegen/times.ts';
+import { type MaskingReport, maskingOf } from './masking.ts';
 import { type CompileOptions, type TargetBackend, targetOf } from './options.ts';
 import type { Stages } from './pipeline.ts';
 import { type AccuracyReport, accuracyOf } from './report/accuracy.ts';
@@ -106,6 +107,8 @@ export type Report = {
 		readonly guaranteed: boolean;
 		readonly inputs: readonly { readonly name: string; readonly low: number; readonly high: number }[];
 	};
+	/** What the key owner finds in the slots of outputs beside their elements, and what it costs that there is nothing. */
+	readonly masking: MaskingReport;
 	/** What one encrypted run took, beside what was predicted; only with `compile --measure`. */
 	readonly measured?: Measured;
 	/** What other objectives would cost; only `compile` and `inspect` compare them. */
@@ -123,6 +126,7 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 	const memory = memoryOn(program.server, backend, keepConstants);
 	const times = timesOf(stages, backend);
 	const accuracy = accuracyOf(stages, times.evaluateMs, options);
+	const masking = maskingOf(stages, options);
 	const source = knowledge.source === 'calibration' ? (options.calibrationSource ?? 'calibration') : 'assumed';
 	return {
 		model: {
@@ -166,7 +170,14 @@ export const reportOf = (stages: Stages, options: CompileOptions): Report => {
 			guaranteed: solution.guaranteed,
 			inputs: program.client.inputs.map(({ name, range: [low, high] }) => ({ name, low, high })),
 		},
-		warnings: [...imported.warnings, ...stages.remarks, ...approximated.report.warnings, ...rangeWarnings(stages)],
+		masking,
+		warnings: [
+			...imported.warnings,
+			...stages.remarks,
+			...approximated.report.warnings,
+			...rangeWarnings(stages),
+			...maskingWarnings(masking),
+		],
 	};
 };
 
@@ -222,7 +233,19 @@ const trafficOf = (
 	partLength: (level: number) => number,
 ): number => messageLength(ends.flatMap(({ parts, level }) => parts.map(() => partLength(level))));
 
-const rangeWarnings = ({ knowledge }: Stages): readonly string[] =>
-	knowledge.source === 'calibration'
-		? []
-		: ['There is no calibration: input ranges are assumed, and scales hold the worst case within them.'];
+const rangeWarnings = ({ knowledge, solution }: Stages): readonly string[] => {
+	if (knowledge.source === 'calibration') return [];
+	return [
+		solution.guaranteed
+			? 'There is no calibration: input ranges are assumed, and scales hold the worst case within them.'
+			: 'There is no calibration: input ranges are assumed, and scales hold twice what random inputs and the ends of these ranges reach, for no parameters hold the bounds of interval arithmetic.',
+	];
+};
+
+const maskingWarnings = ({ outputs }: MaskingReport): readonly string[] =>
+	outputs
+		.filter(({ how }) => how === 'left')
+		.map(
+			({ output, leftovers }) =>
+				`Masking is off: up to ${leftovers} slots of output '${output}' hold partial sums, which tell the key owner something of the weights.`,
+		);

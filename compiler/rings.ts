@@ -50,7 +50,7 @@ export const parametersFor = (
 		last = undefined;
 		const packed = passes.run(
 			'pack',
-			() => pack(newSearch(core, ringDegree / 2 / batch), ringDegree, options),
+			() => pack(newSearch(core, ringDegree / 2 / batch, options.masking), ringDegree, options),
 			packings,
 		);
 		const solution = passes.run(
@@ -96,7 +96,22 @@ type Packed = { readonly search: Search; readonly packing: Packing; readonly low
 
 const pack = (search: Search, ringDegree: number, options: CompileOptions): Packed => {
 	const packing = choosePacking(search, ringDegree, targetOf(options));
-	return { search, packing, lowered: lower(search.graph, packing, search.slots) };
+	return { search, packing, lowered: lower(search, packing) };
+};
+
+/** Parameters for a packing at one ring degree, with its keys within their limits; undefined where that holds none. */
+export const parametersAt = (
+	search: Search,
+	packing: Packing,
+	knowledge: InputKnowledge,
+	options: CompileOptions,
+	ringDegree: number,
+): Circuits | undefined => {
+	const packed = { search, packing, lowered: lower(search, packing) };
+	const extremes = extremeSamples(search.graph, knowledge);
+	const solved = (lowered: Lowered): Solved | undefined => solve(lowered, knowledge, extremes, ringDegree, options);
+	const solution = solved(packed.lowered);
+	return solution && keep(packed, solution, options, solved);
 };
 
 type Circuits = { readonly lowered: Lowered; readonly solution: Solved; readonly keyLimit?: KeyLimit };

@@ -1,10 +1,11 @@
 import { MOST_MEMORY } from '../runtime/plan.ts';
 import { evaluationKeyBytes, inputLength, messageLength } from '../runtime/sizes.ts';
-import { chainOf, demandOf, totalBits } from './ckks/chain.ts';
+import { type Chain, chainOf, demandOf, MAX_PRIME_BITS, totalBits } from './ckks/chain.ts';
 import type { CkksCircuit, Kind } from './ckks/circuit.ts';
 import { lower } from './ckks/lower.ts';
 import { narrowed } from './ckks/order.ts';
 import type { Solution } from './ckks/parameters.ts';
+import { nearestPrime } from './ckks/primes.ts';
 import { modulusLimit } from './ckks/security.ts';
 import { budgetOf, totalMemory } from './codegen/budget.ts';
 import { draftOf, keyNeeds } from './codegen/draft.ts';
@@ -74,7 +75,7 @@ export const tradeoffsOf = (stages: Stages, options: CompileOptions): readonly T
 
 /** The search of the program, which knows many maps by now, or one for another number of virtual slots. */
 const searchAt = ({ core, search }: Stages, slots: number): Stages['search'] =>
-	slots === search.slots ? search : newSearch(core, slots);
+	slots === search.slots ? search : newSearch(core, slots, search.masked);
 
 /** With a sample in each slot every weight is a product: a comparison is not worth more of them. */
 const MOST_PRODUCTS = 2 ** 19;
@@ -98,7 +99,7 @@ class Packer {
 		const { choices } = choosePacking(search, ringDegree, target);
 		const known = this.#known.find((other) => isSamePacking(other.choices, choices));
 		if (known !== undefined) return known.circuit;
-		const { circuit } = lowerPacking(search.graph, { choices }, search.slots);
+		const { circuit } = lowerPacking(search, { choices });
 		this.#known = [...this.#known.slice(0, 1), { choices, circuit }];
 		return circuit;
 	}
@@ -118,7 +119,7 @@ const circuitFor = (
 	return unlessRefused(() => withinKeys(circuit, lowered(circuit), options, lowered))?.solution.circuit;
 };
 
-/** The slot circuit with the scales and the base and special primes of the solution. */
+/** The slot circuit with the scales and the base and special primes of the solution, and a further base prime where scales need it. */
 const loweredBy = (
 	slots: SlotCircuit,
 	{ circuit, recipe }: Solution,
@@ -126,12 +127,29 @@ const loweredBy = (
 ): CkksCircuit => {
 	const { ringDegree, primes, specialPrime, security } = circuit.parameters;
 	const demand = demandOf(slots);
-	const fixed = { base: primes.slice(0, recipe.bases), special: specialPrime };
-	const chain = chainOf(demand, recipe.bits, fixed, ringDegree, security);
+	const chainWith = (base: readonly number[]): Chain =>
+		chainOf(demand, recipe.bits, { base, special: specialPrime }, ringDegree, security);
+	let chain = chainWith(primes.slice(0, recipe.bases));
+	while (!holdsScales(chain)) {
+		const taken = new Set([...chain.parameters.primes, specialPrime]);
+		chain = chainWith([...basePrimes(chain), nearestPrime(2 ** (MAX_PRIME_BITS - 0.01), ringDegree, taken)]);
+	}
 	return narrowed(lower(slots, demand, chain, recipe.rotations), objective);
 };
 
-const costsOf = (circuit: CkksCircuit, target: Target): Omit<Tradeoff, 'objective' | 'chosen'> => {
+/** The primes that are never divided away. */
+const basePrimes = ({ parameters, levels }: Chain): readonly number[] =>
+	parameters.primes.slice(0, (levels.at(-1) as number) + 1);
+
+/** Is the modulus larger than the scales? Another packing may leave other products unrescaled than those that the base was made for. */
+const holdsScales = (chain: Chain): boolean => {
+	const bits = basePrimes(chain).reduce((sum, prime) => sum + Math.log2(prime), 0);
+	const last = chain.levels.at(-1);
+	return chain.settled.every((scale, d) => chain.levels[d] !== last || Math.log2(scale) < bits);
+};
+
+/** What a circuit costs, on the backend of the target. */
+export const costsOf = (circuit: CkksCircuit, target: Target): Omit<Tradeoff, 'objective' | 'chosen'> => {
 	const { ops, parameters, slots } = circuit;
 	const count = (kind: Kind): number => ops.filter((op) => op.kind === kind).length;
 	const batch = parameters.ringDegree / 2 / slots;

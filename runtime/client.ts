@@ -16,6 +16,7 @@ import {
 	type PublishOptions,
 } from './publish.ts';
 import { type Result, readResults } from './results.ts';
+import type { InputName, InputValue } from './samples.ts';
 import { loadCiphertext } from './seal/ciphertext.ts';
 import { SealContext } from './seal/context.ts';
 import { release } from './seal/handles.ts';
@@ -29,20 +30,20 @@ export type { Picture } from './pictures.ts';
 export type { ClientProgram, Progress } from './plan.ts';
 export type { Publications, Published, PublishingOptions, PublishOptions } from './publish.ts';
 export { type OutputTensor, type Result, toNested } from './results.ts';
-export type { InputValue, Numbers, Sample } from './samples.ts';
+export type { InputName, InputValue, Numbers, Sample } from './samples.ts';
 export { evaluationKeyBytes, keySlots } from './sizes.ts';
 
 export type ClientOptions = RunOptions &
 	LoadOptions & {
 		/** What `exportSecretKey` returned; without it a new key set is made. */
-		readonly secretKey?: Uint8Array;
+		readonly secretKey?: Uint8Array | undefined;
 		/**
 		 * Threads that encrypt hundreds of ciphertexts at once, as with a sample in every slot; default: 1. In Node only; each has
 		 * the secret key and a SEAL of its own.
 		 */
-		readonly threads?: number;
+		readonly threads?: number | undefined;
 		/** How often results of this key were published before, and how often they may be. */
-		readonly publishing?: PublishingOptions;
+		readonly publishing?: PublishingOptions | undefined;
 	};
 
 export type KeyPartsOptions = RunOptions & {
@@ -178,12 +179,32 @@ export class Client<Inputs extends Sample = Sample, Output extends string = stri
 
 	/** The same for 1 to `program.batch` samples that share the ciphertexts. */
 	async encryptBatch(samples: readonly Inputs[], options: RunOptions = {}): Promise<Uint8Array> {
-		const packed = packSamples(this.program, samples);
-		const jobs = this.program.inputs.flatMap(({ level, scale }, i) =>
+		return this.#encryptInputs(this.program.inputs, samples, this.#head('inputs', samples.length), options);
+	}
+
+	/**
+	 * The message with one input alone, where the inputs of a program come from several clients that share a secret key: `joinInputs` of
+	 * the server makes one message of them. Throws RefusedError 'input' for what the program does not take.
+	 */
+	async encryptInput(name: InputName<Inputs>, value: InputValue, options: RunOptions = {}): Promise<Uint8Array> {
+		const index = this.program.inputs.findIndex((input) => input.name === name);
+		const inputs = this.program.inputs.slice(index, index + 1);
+		if (index < 0) throw new RefusedError('input', `there is no input '${name}'`);
+		return this.#encryptInputs(inputs, [new Map([[name, value]])], { ...this.#head('input', 1), index }, options);
+	}
+
+	async #encryptInputs(
+		inputs: ClientProgram['inputs'],
+		samples: readonly Sample[],
+		head: MessageHead,
+		options: RunOptions,
+	): Promise<Uint8Array> {
+		const packed = packSamples({ ...this.program, inputs }, samples);
+		const jobs = inputs.flatMap(({ level, scale }, i) =>
 			(packed[i] ?? []).map((values): Job => ({ values, level, scale })),
 		);
 		const writer = new MessageWriter(
-			this.#head('inputs', samples.length),
+			head,
 			jobs.map(({ level }) => inputLength(this.program.parameters, level)),
 		);
 		const pool = this.#poolFor(jobs.length);
@@ -221,8 +242,8 @@ export class Client<Inputs extends Sample = Sample, Output extends string = stri
 	}
 
 	/** What of a result may be shared with others, the server among them: see `Publisher.publish`. */
-	publish(result: Result, options: PublishOptions): Published {
-		return this.#publisher.publish(result, options);
+	publish(result: Result<Output>, options: PublishOptions<Output>): Published<Output> {
+		return this.#publisher.publish(result, options) as Published<Output>;
 	}
 
 	/** How often results were published under this key: to be kept beside an exported secret key. */

@@ -1,6 +1,6 @@
 import { RefusedError } from './errors.ts';
 import { ciphertextHeader, type Level, plaintextHeader, seededHeader, seedHeader } from './records.ts';
-import { checkLength, packResidues, refuse, unpackResidues } from './residues.ts';
+import { checkLength, checkResidues, packResidues, refuse, unpackResidues } from './residues.ts';
 import {
 	CIPHERTEXT_HEADER,
 	ciphertextLength,
@@ -108,6 +108,19 @@ export const unpackSeeded = (bytes: Uint8Array, level: Level, scale: number, wha
 	record.set(seedHeader(), record.length - SEED_RECORD);
 	record.set(bytes.subarray(bytes.length - SEED_BYTES), record.length - SEED_BYTES);
 	return any ? record : refuse(what, 'its residues are all zero');
+};
+
+/** Throws what `unpackSeeded` would throw, without unpacking. */
+export const checkSeeded = (bytes: Uint8Array, ring: Ring, what: string): void => {
+	checkLength(bytes, seededLength(ring), what);
+	let at = 0;
+	let any = false;
+	for (const prime of ring.primes) {
+		const found = checkResidues(bytes.subarray(at), ring.ringDegree, prime, what);
+		at += found.bytes;
+		if (found.any) any = true;
+	}
+	if (!any) refuse(what, 'its residues are all zero');
 };
 
 type Field = readonly [offset: number, name: string];

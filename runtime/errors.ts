@@ -5,7 +5,7 @@ export type RefusalCode =
 	| 'keys' // evaluation keys missing or of another key set
 	| 'memory' // would not fit; refused before it is spent
 	| 'program' // a build directory that is broken or of another version
-	| 'aborted' // the caller's AbortSignal fired
+	| 'aborted' // the caller's AbortSignal fired; its reason is the `cause`
 	| 'publish' // a result that must not be shared in the way asked for
 	| 'stopped' // a thread that computed was lost; asking again has new ones
 	| 'misuse'; // a backend was asked for something CKKS cannot do (levels or scales differ)
@@ -16,8 +16,8 @@ export class RefusedError extends Error {
 	readonly code: RefusalCode;
 	readonly hint: string | undefined;
 
-	constructor(code: RefusalCode, message: string, hint?: string) {
-		super(message);
+	constructor(code: RefusalCode, message: string, hint?: string, options?: ErrorOptions) {
+		super(message, options);
 		this.code = code;
 		this.hint = hint;
 	}

@@ -4,17 +4,18 @@ import { DIGEST, MESSAGE_HEADER, messageLength } from './sizes.ts';
 /**
  * The envelope of everything that is sent or stored, little-endian:
  *
- *     'ONSL' | version u8 | kind u8 | 0 u16 | fingerprint 32 | key set 16 | samples u32 | parts u32 | part lengths u64
+ *     'ONSL' | version u8 | kind u8 | input u16 | fingerprint 32 | key set 16 | samples u32 | parts u32 | part lengths u64
  *     | parts | SHA-256 of (all before the parts, then the SHA-256 of each part)
  *
  * The digest finds damage, not forgery: who may talk to whom is the transport's business. It is a digest of digests so
  * that a part can be hashed and dropped when it is made. The key set is 16 random bytes chosen with the secret key: it
- * tells ciphertexts and evaluation keys of different key sets apart.
+ * tells ciphertexts and evaluation keys of different key sets apart. `input` is 0, but for a message with one input alone: which
+ * of the program's inputs it holds.
  */
 export type MessageKind = keyof typeof KINDS;
 
-/** `private` is what the key owner stores for itself; it is never sent. */
-const KINDS = { keys: 1, inputs: 2, outputs: 3, private: 4 } as const;
+/** `private` is what the key owner stores for itself; it is never sent. `input` is one of several inputs (runtime/joined.ts). */
+const KINDS = { keys: 1, inputs: 2, outputs: 3, private: 4, input: 5 } as const;
 const MAGIC = 0x4c534e4f;
 const VERSION = 1;
 export const KEY_SET_BYTES = 16;
@@ -26,6 +27,8 @@ export type MessageHead = {
 	readonly keySet: Uint8Array;
 	/** Samples that share the ciphertexts; 0 where it means nothing. */
 	readonly samples: number;
+	/** Of the kind 'input': its index among the program's inputs. */
+	readonly index?: number;
 };
 
 export type Message = { readonly keySet: Uint8Array; readonly samples: number; readonly parts: readonly Uint8Array[] };
@@ -70,7 +73,7 @@ export class MessageWriter {
 	readonly #start: number;
 	#at: number;
 
-	constructor({ kind, fingerprint, keySet, samples }: MessageHead, lengths: readonly number[]) {
+	constructor({ kind, fingerprint, keySet, samples, index = 0 }: MessageHead, lengths: readonly number[]) {
 		this.#bytes = new Uint8Array(messageLength(lengths));
 		this.#lengths = lengths;
 		this.#start = MESSAGE_HEADER + 8 * lengths.length;
@@ -79,6 +82,7 @@ export class MessageWriter {
 		view.setUint32(0, MAGIC, true);
 		view.setUint8(4, VERSION);
 		view.setUint8(5, KINDS[kind]);
+		view.setUint16(6, index, true);
 		this.#bytes.set(fromHex(fingerprint), 8);
 		this.#bytes.set(keySet, 40);
 		view.setUint32(56, samples, true);
@@ -116,7 +120,7 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 	a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** What a message is asked to be. */
-export type Expected = Pick<MessageHead, 'kind' | 'fingerprint'>;
+export type Expected = Pick<MessageHead, 'kind' | 'fingerprint' | 'index'>;
 
 /**
  * The parts of a message, as views of it. Throws RefusedError 'message', and nothing else, unless the message is of this
@@ -148,9 +152,9 @@ export const readMessage = async (
  * Key set and samples of a message whose first MESSAGE_HEADER bytes are these. Throws RefusedError 'message' unless they begin
  * a message of this kind, for this program, with so many parts.
  */
-export const readHead = (bytes: Uint8Array, { kind, fingerprint }: Expected, parts: number): Omit<Message, 'parts'> => {
+export const readHead = (bytes: Uint8Array, expected: Expected, parts: number): Omit<Message, 'parts'> => {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	checkStart(bytes, view, kind, fingerprint);
+	checkStart(bytes, view, expected);
 	const count = view.getUint32(60, true);
 	if (count !== parts) refuse(`it has ${count} parts instead of ${parts}`);
 	return { keySet: Uint8Array.from(bytes.subarray(40, 40 + KEY_SET_BYTES)), samples: view.getUint32(56, true) };
@@ -175,12 +179,14 @@ export const checkDigest = async (
 		refuse('its digest does not match', 'It was damaged on the way: send it again.');
 };
 
-const checkStart = (bytes: Uint8Array, view: DataView, kind: MessageKind, fingerprint: string): void => {
+const checkStart = (bytes: Uint8Array, view: DataView, { kind, fingerprint, index = 0 }: Expected): void => {
 	if (view.getUint32(0, true) !== MAGIC) refuse('it does not begin with ONSL');
 	if (view.getUint8(4) !== VERSION) refuse(`it has version ${view.getUint8(4)} instead of ${VERSION}`);
 	const stated = Object.entries(KINDS).find(([, code]) => code === view.getUint8(5))?.[0];
 	if (stated !== kind) refuse(`it holds ${stated ?? 'something unknown'} instead of ${kind}`);
-	if (view.getUint16(6, true) !== 0) refuse('its reserved bytes are not zero');
+	const input = view.getUint16(6, true);
+	if (kind !== 'input' && input !== 0) refuse('its reserved bytes are not zero');
+	if (input !== index) refuse(`it holds input ${input} of the program instead of ${index}`);
 	if ((kind === 'keys' || kind === 'private') && view.getUint32(56, true) !== 0)
 		refuse('it has a number of samples where there are none');
 	if (!sameBytes(bytes.subarray(8, 40), fromHex(fingerprint)))

@@ -10,11 +10,18 @@ export type RunOptions = {
 /** Longest time without giving way to the event loop, unless one operation takes longer. */
 const PAUSE_MILLISECONDS = 50;
 
-export const aborted = (): RefusedError => new RefusedError('aborted', 'stopped because the caller asked for it');
+/** What a call ends with once its signal has fired; the signal's reason is the cause. */
+export const aborted = (signal?: AbortSignal): RefusedError =>
+	new RefusedError(
+		'aborted',
+		'stopped because the caller asked for it',
+		undefined,
+		signal?.aborted === true ? { cause: signal.reason } : undefined,
+	);
 
 /** Throws RefusedError 'aborted' once the signal has fired. */
 export const checkAborted = (signal: AbortSignal | undefined): void => {
-	if (signal?.aborted === true) throw aborted();
+	if (signal?.aborted === true) throw aborted(signal);
 };
 
 /**

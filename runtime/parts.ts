@@ -28,7 +28,7 @@ async function* untilAborted(
 	const iterator = parts[Symbol.asyncIterator]();
 	const stop = Promise.withResolvers<never>();
 	stop.promise.catch(() => undefined);
-	const fire = (): void => stop.reject(aborted());
+	const fire = (): void => stop.reject(aborted(signal));
 	signal.addEventListener('abort', fire);
 	try {
 		checkAborted(signal);

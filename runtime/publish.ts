@@ -17,14 +17,14 @@ export type Precision =
 	| { readonly bits: number; readonly digits?: undefined };
 type NoPrecision = { readonly digits?: undefined; readonly bits?: undefined };
 
-export type PublishOptions = (
+export type PublishOptions<Output extends string = string> = (
 	| { readonly mode: 'decision' }
 	| ({ readonly mode: 'round' } & Precision)
 	/** Without a precision: as fine as the added noise makes sense of. */
 	| ({ readonly mode: 'flood' } & (Precision | NoPrecision))
 ) & {
 	/** Names of the outputs that are to be shared; default: all of them. Fewer values take less noise. */
-	readonly outputs?: readonly string[] | undefined;
+	readonly outputs?: readonly Output[] | undefined;
 };
 
 /** How often results under one key were shared, and how often that was refused for what noise would have decided. */
@@ -42,11 +42,11 @@ export type PublishingOptions = {
 	readonly most?: number | undefined;
 };
 
-export type Published = {
+export type Published<Output extends string = string> = {
 	/** After the tail, computed from nothing but what may be shared; a decision is an index along an axis, or 0 or 1. */
-	readonly outputs: ReadonlyMap<string, Tensor>;
+	readonly outputs: ReadonlyMap<Output, Tensor>;
 	/** How far the values before the tail may be from the decrypted ones: half a step, or the standard deviation of what was added. */
-	readonly spread: ReadonlyMap<string, number>;
+	readonly spread: ReadonlyMap<Output, number>;
 };
 
 const MODES: readonly string[] = ['decision', 'round', 'flood'] satisfies PublishOptions['mode'][];

@@ -2,14 +2,27 @@ import { RefusedError } from './errors.ts';
 import { type Picture, pictureElements } from './pictures.ts';
 import type { InputPacking } from './plan.ts';
 
-/** Numbers in the model's order (row-major): flat, as plain or typed arrays, or nested as the shape is. */
-export type Numbers = ArrayLike<number> | readonly Numbers[];
+/**
+ * Numbers in the model's order (row-major): flat, as plain or typed arrays, or nested as the shape is. `Numbers<1 | 3>` are flat or
+ * nested three deep.
+ */
+export type Numbers<Depth extends number = number> = number extends Depth
+	? ArrayLike<number> | readonly Numbers[]
+	: NumbersOf<Depth>;
+
+/** Distributes over the depths; counts from the outside. */
+type NumbersOf<Depth extends number, Counted extends readonly unknown[] = [unknown]> = Depth extends Counted['length']
+	? ArrayLike<number>
+	: readonly NumbersOf<Depth, [...Counted, unknown]>[];
 
 /** One input of one sample. */
 export type InputValue = Numbers | Picture;
 
 /** The inputs of one sample by name; the value alone where the program has one input. */
 export type Sample = ReadonlyMap<string, InputValue> | Readonly<Record<string, InputValue>> | InputValue;
+
+/** Names of the inputs of such samples. */
+export type InputName<S extends Sample> = S extends ReadonlyMap<infer Name extends string, InputValue> ? Name : never;
 
 const refuse = (message: string, hint?: string): never => {
 	throw new RefusedError('input', message, hint);

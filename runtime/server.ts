@@ -16,6 +16,7 @@ import { valuesOf } from './values.ts';
 export { readConstants } from './constants.ts';
 export type { KeyParts } from './engine.ts';
 export { RefusedError } from './errors.ts';
+export { checkInput, joinInputs } from './joined.ts';
 export type { RunOptions } from './pace.ts';
 export type { EngineName, Progress, ServerProgram } from './plan.ts';
 export { evaluationKeyBytes, keyLengths, keySlots } from './sizes.ts';

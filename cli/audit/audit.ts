@@ -135,7 +135,7 @@ const isExecutable = ({ client }: Program): boolean => {
 
 type Masked = { readonly masking: Masks | null; readonly findings: readonly Finding[] };
 
-const maskedBy = (program: Program): Masked => {
+const maskedBy = (program: Program, promised: boolean): Masked => {
 	const failed = (why: string): Masked => ({
 		masking: null,
 		findings: [high('masking', `what the outputs show cannot be told: ${why}`)],
@@ -144,26 +144,31 @@ const maskedBy = (program: Program): Masked => {
 	if (!isExecutable(program)) return failed('ring degree, batch or ranges are none that the compiler makes');
 	try {
 		const masking = maskingOf(program);
-		return { masking, findings: maskingFindings(masking) };
+		return { masking, findings: maskingFindings(masking, promised) };
 	} catch (error) {
 		if (error instanceof RefusedError) return failed(error.message);
 		throw error;
 	}
 };
 
-const maskingFindings = ({ outputs, share }: Masks): readonly Finding[] => [
+/** Leftovers are less than what is promised, unless the report says that masking is off: whoever compiled it so knew. */
+const maskingFindings = ({ outputs, share, around }: Masks, promised: boolean): readonly Finding[] => [
 	...outputs
 		.filter(({ leftovers }) => leftovers > 0)
-		.map(({ output, leftovers, slots }) =>
-			high(
-				'masking',
-				`${leftovers} of ${slots} slots of output '${output}' hold neither zero nor an element: they tell the key owner of the network`,
-			),
-		),
-	...when(share < 1, () =>
+		.map(({ output, leftovers, slots }) => {
+			const what = `${leftovers} of ${slots} slots of output '${output}' hold neither zero nor an element: they tell the key owner something of the weights`;
+			return promised
+				? high('masking', what)
+				: low(
+						'masking',
+						`masking is off, and ${what}`,
+						'Compile without --masking off where users are not to learn of the network.',
+					);
+		}),
+	...when(share < 1 || around === 'zero', () =>
 		low(
 			'range',
-			`random inputs of the whole accepted range leave the modulus; they were drawn from ${share} of it`,
+			`random inputs of the whole accepted range leave the modulus; they were drawn from ${share < 1 ? `${share} of it` : 'it'} around ${around === 'zero' ? 'zero' : 'its middle'}`,
 			'Inputs unlike those of the calibration may get implausible answers. Calibrate with data that cover them.',
 		),
 	),
@@ -183,14 +188,19 @@ const reportFindings = (report: Report, { fingerprint, parameters }: ClientProgr
 	),
 ];
 
-const reported = (folder: string, client: ClientProgram): Pick<Audit, 'range' | 'findings'> => {
+type Reported = Pick<Audit, 'range' | 'findings'> & { readonly promisesMasking: boolean };
+
+const reported = (folder: string, client: ClientProgram): Reported => {
 	if (!existsSync(join(folder, 'report.json')))
 		return {
-			range: null,
+			...{ range: null, promisesMasking: true },
 			findings: [low('report', 'report.json is missing: nothing says whether accepted inputs fit')],
 		};
 	const report = readReport(folder) as Report;
-	return { range: report.range, findings: reportFindings(report, client) };
+	const { range, masking, fingerprint } = report;
+	// The report of another program excuses nothing.
+	const promisesMasking = fingerprint !== client.fingerprint || masking.on !== false;
+	return { range, promisesMasking, findings: reportFindings(report, client) };
 };
 
 const order: readonly Finding['severity'][] = ['high', 'low', 'note'];
@@ -200,8 +210,8 @@ export const auditOf = (folder: string): Audit => {
 	const client = readClient(folder);
 	const program: Program = { client, ...readServer(folder) };
 	const { parameters } = client;
-	const { masking, findings: ofMasking } = maskedBy(program);
-	const { range, findings: ofReport } = reported(folder, client);
+	const { range, promisesMasking, findings: ofReport } = reported(folder, client);
+	const { masking, findings: ofMasking } = maskedBy(program, promisesMasking);
 	const findings = [
 		...parameterFindings(parameters),
 		...halfFindings(program),

@@ -60,12 +60,12 @@ const halfFindings = (folder: string, half: Half): readonly Finding[] => {
 	const strange = there.filter((name) => !half.files.has(name));
 	const missing = [...half.files.keys()].filter((name) => !isFile(join(folder, half.folder, name)));
 	const known = [...half.files.keys()].filter((name) => !missing.includes(name));
-	const risk = half.folder === 'client' ? 'They may hold weights.' : 'They may hold secrets of clients.';
+	const risk = half.folder === 'client' ? 'they may hold weights' : 'they may hold secrets of clients';
 	return [
 		...when(strange.length > 0, () =>
 			high(
 				half.folder,
-				`the ${half.folder}'s half holds files that are none of it: ${strange.map((name) => JSON.stringify(name)).join(', ')}. ${risk}`,
+				`the ${half.folder}'s half holds files that are none of it: ${strange.map((name) => JSON.stringify(name)).join(', ')}; ${risk}`,
 				'Move them elsewhere before the half is handed on.',
 			),
 		),

@@ -51,6 +51,16 @@ const traffic = ({ parameters, inputs, outputs }: ClientProgram): { readonly up:
 	down: messageLength(outputs.flatMap(({ parts, level }) => parts.map(() => outputLength(parameters, level)))),
 });
 
+/** What no build promises; SECURITY.md says more. */
+export const notPromised: readonly string[] = [
+	'A decrypted result is for the key owner. Who may hold its ciphertext gets client.publish(...), best the decision.',
+	'No circuit privacy: noise, key steps and levels say something of the network to the key owner; answers do to whoever asks often.',
+	'Nothing proves that a server evaluates this program. SECURITY.md says more.',
+];
+
+/** Of a program as it is written. */
+const jsonBytes = (half: object): string => formatBytes(Buffer.byteLength(JSON.stringify(half)) + 1);
+
 /** What each party of this very build sees, and never does. */
 export const partiesOf = ({ client, server, constants }: Program): readonly Party[] => {
 	const { up, down } = traffic(client);
@@ -65,7 +75,7 @@ export const partiesOf = ({ client, server, constants }: Program): readonly Part
 				`inputs in the clear: ${named(client.inputs)}`,
 				`outputs in the clear: ${named(everyOutput(client))}`,
 				`the secret key, ${formatBytes(secretKeyLength(client.parameters))}, which it makes and keeps`,
-				`structure: parameters, packing, ${keys} evaluation keys with steps and levels`,
+				`structure: parameters, packing, ${keys} evaluation keys with steps and levels (client/program.json, ${jsonBytes(client)})`,
 				...modelNumbers(client),
 			],
 			never: ['weights', 'inputs of --plain', 'instructions'],
@@ -73,8 +83,8 @@ export const partiesOf = ({ client, server, constants }: Program): readonly Part
 		{
 			party: 'server',
 			sees: [
-				`weights and inputs of --plain: ${constants.length} numbers, ${formatBytes(8 * constants.length)}`,
-				`the program: ${server.instructions.length} instructions`,
+				`weights and inputs of --plain: ${constants.length} numbers, ${formatBytes(8 * constants.length)} (server/constants.bin)`,
+				`the program: ${server.instructions.length} instructions (server/program.json, ${jsonBytes(server)})`,
 				`ciphertexts, in an evaluation ${parts(client.inputs)} of inputs and ${parts(client.outputs)} of outputs: ${formatBytes(up)} and ${formatBytes(down)}`,
 				`${keys} evaluation keys, ${keyBytes}, once for a key set`,
 				`names of key sets, how many samples are in a message (of ${client.batch}), when and how often`,

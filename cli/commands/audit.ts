@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { RefusedError } from '../../runtime/errors.ts';
 import { type Audit, auditOf } from '../audit/audit.ts';
+import { notPromised } from '../audit/parties.ts';
 import { addOutputOptions } from '../options.ts';
 import { formatBytes, formatNumber, makeOutput, type OutputOptions, table } from '../output.ts';
 
@@ -61,11 +62,7 @@ const findingsText = ({ findings }: Audit): string =>
 		? 'none'
 		: findings.map(({ severity, what, remedy }) => `${severity}: ${what}. ${remedy}`).join('\n');
 
-const notPromised = [
-	'- A decrypted result is for the key owner. Who may hold its ciphertext gets `client.publish(...)`, best the decision.',
-	'- No circuit privacy: noise, key steps and levels say something of the network to the key owner; answers do to whoever asks often.',
-	'- Nothing proves that a server evaluates this program. SECURITY.md says more.',
-].join('\n');
+const notPromisedText = notPromised.map((line) => `- ${line}`).join('\n');
 
 const auditText = (audit: Audit): string =>
 	[
@@ -75,7 +72,7 @@ const auditText = (audit: Audit): string =>
 		partiesText(audit),
 		titled('Slots of the outputs, on random accepted inputs', outputsText(audit)),
 		titled('Findings', findingsText(audit)),
-		titled('Not promised', notPromised),
+		titled('Not promised', notPromisedText),
 	].join('\n\n');
 
 const run = (build: string, given: OutputOptions): void => {

@@ -31,6 +31,7 @@ import {
 	addCompileOptions,
 	addEvaluationOptions,
 	addOutputOptions,
+	addWeightsOption,
 	type CompileArguments,
 	type EvaluationArguments,
 	repeated,
@@ -58,6 +59,7 @@ type Arguments = CompileArguments &
 		readonly limit?: number;
 		readonly against?: 'clear';
 		readonly html?: string;
+		readonly weights?: string;
 	};
 
 type Inputs = ReadonlyMap<string, Float64Array>;
@@ -291,5 +293,5 @@ export const addEvaluate = (program: Command): void => {
 		.option('--html <file>', 'also write what was found as one page, with plots')
 		.addOption(new Option('--against <what>', 'what to compare with').choices(['clear']))
 		.action(evaluate);
-	addOutputOptions(addCompileOptions(addEvaluationOptions(command)));
+	addWeightsOption(addOutputOptions(addCompileOptions(addEvaluationOptions(command))));
 };

@@ -6,14 +6,22 @@ import { RefusedError } from '../../runtime/errors.ts';
 import { createServer } from '../../runtime/server.ts';
 import { writeArrays } from '../arrays.ts';
 import { readSamples } from '../model.ts';
-import { addEngineOptions, addOutputOptions, addThreads, type EngineArguments, repeated } from '../options.ts';
+import {
+	addEngineOptions,
+	addOutputOptions,
+	addThreads,
+	addWeightsOption,
+	type EngineArguments,
+	repeated,
+	wholeNumber,
+} from '../options.ts';
 import { formatBytes, makeOutput, type Output, type OutputOptions, table } from '../output.ts';
 import { newPassphrase, type PassphraseSource } from '../passphrase.ts';
 import { readFile } from '../readFile.ts';
 import { outputsJson, stackResults, valuesText } from '../results.ts';
 import { readSecret, wrap, writeSecret } from '../secretFile.ts';
 import { noteConstants, noticesOf } from '../session.ts';
-import { oneByOne } from '../target.ts';
+import { oneByOne, readWithWeights } from '../target.ts';
 
 /** The run between two machines: each step reads and writes files, and only `--secret` files must stay where they are. */
 type KeygenArguments = OutputOptions &
@@ -24,6 +32,8 @@ type EncryptArguments = OutputOptions &
 		readonly input: readonly string[];
 		readonly output: string;
 		readonly threads: number;
+		readonly sample?: number;
+		readonly weights?: string;
 	};
 type InferArguments = OutputOptions &
 	EngineArguments & { readonly public: string; readonly input: string; readonly output: string };
@@ -69,15 +79,27 @@ const keygen = async (build: string, given: KeygenArguments): Promise<void> => {
 	]);
 };
 
+/** All samples, or the one of that number. */
+const chosen = <S>(samples: readonly S[], index: number | undefined): readonly S[] => {
+	if (index === undefined) return samples;
+	const sample = samples[index];
+	if (sample === undefined)
+		throw new RefusedError('input', `there is no sample ${index}: they are numbered from 0 to ${samples.length - 1}`);
+	return [sample];
+};
+
 const encrypt = async (build: string, given: EncryptArguments): Promise<void> => {
 	const output = makeOutput(given);
 	const program = readClient(build);
-	const samples = oneByOne(readSamples(given.input, program.inputs));
+	const samples = chosen(
+		oneByOne(readWithWeights(program.inputs, given.weights, (ports, known) => readSamples(given.input, ports, known))),
+		given.sample,
+	);
 	if (samples.length > program.batch)
 		throw new RefusedError(
 			'input',
 			`there are ${samples.length} samples for ${program.batch} in one ciphertext`,
-			'Encrypt them one after another, or compile with --batch',
+			'Encrypt them one after another with --sample, or compile with --batch',
 		);
 	const secretKey = await readSecret(given.secret, given, output);
 	const client = await createClient(program, { secretKey, threads: given.threads });
@@ -131,10 +153,15 @@ export const addFiles = (program: Command): void => {
 		.option('--passphrase', 'ask for a passphrase, which the secret key is then encrypted with')
 		.option(...passphrase)
 		.action(keygen);
-	addThreads(command('encrypt', 'client: encrypt an input'), 'threads that encrypt hundreds of ciphertexts')
+	const encryption = addThreads(
+		command('encrypt', 'client: encrypt an input'),
+		'threads that encrypt hundreds of ciphertexts',
+	);
+	addWeightsOption(encryption)
 		.requiredOption(...secret)
 		.option(...passphrase)
 		.requiredOption('--input <file>', 'input, [name=]x.npy or x.npz; repeatable', repeated)
+		.option('--sample <i>', 'only this sample of the input, counted from 0', wholeNumber(0))
 		.requiredOption('--output <x.bin>', 'where to write the encrypted input')
 		.action(encrypt);
 	addEngineOptions(command('infer', 'server: evaluate the model on an encrypted input'))

@@ -7,6 +7,7 @@ import {
 	addCompileOptions,
 	addEvaluationOptions,
 	addOutputOptions,
+	addWeightsOption,
 	type CompileArguments,
 	type EvaluationArguments,
 	repeated,
@@ -18,7 +19,11 @@ import { reportJson, summaryRows, timingRows } from '../summary.ts';
 import { forProgram, oneByOne, openTarget, type Target } from '../target.ts';
 
 type Arguments = CompileArguments &
-	EvaluationArguments & { readonly input: readonly string[]; readonly output?: readonly string[] };
+	EvaluationArguments & {
+		readonly input: readonly string[];
+		readonly output?: readonly string[];
+		readonly weights?: string;
+	};
 
 /** Largest difference from the model in the clear over all samples and outputs; null without a model. */
 const errorAgainstModel = ({ clear, samples }: Target, results: readonly Result[]): number | null => {
@@ -80,5 +85,5 @@ export const addRun = (program: Command): void => {
 		.requiredOption('--input <file>', 'input, [name=]x.npy or x.npz; repeatable', repeated)
 		.option('--output <file>', 'where to write an output, [name=]y.npy or y.npz; repeatable', repeated)
 		.action(run);
-	addOutputOptions(addCompileOptions(addEvaluationOptions(command)));
+	addWeightsOption(addOutputOptions(addCompileOptions(addEvaluationOptions(command))));
 };

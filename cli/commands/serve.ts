@@ -14,14 +14,17 @@ import {
 	type Token,
 } from '../../runtime/service/index.ts';
 import { redisQueue } from '../../runtime/service/redis/queue.ts';
+import { addBlobOptions, type BlobArguments, s3Of } from '../blobs.ts';
 import { UsageError } from '../errors.ts';
 import { addEngineOptions, addOutputOptions, byteCount, type EngineArguments, wholeNumber } from '../options.ts';
 import { formatBytes, formatTime, makeOutput, type Output, type OutputOptions } from '../output.ts';
+import { proxies } from '../proxies.ts';
 import { readFile } from '../readFile.ts';
 import { untilAsked } from '../untilAsked.ts';
 
 type Arguments = OutputOptions &
-	EngineArguments & {
+	EngineArguments &
+	BlobArguments & {
 		readonly port: number;
 		readonly host: string;
 		readonly tokens?: string;
@@ -30,12 +33,14 @@ type Arguments = OutputOptions &
 		readonly workers: number;
 		readonly maxWait: number;
 		readonly rate: number;
+		readonly idle: number;
 		readonly keyQuota: number;
 		readonly keyTotal: number;
 		readonly keyTtl: number;
 		readonly grace: number;
 		readonly queue?: string;
 		readonly cors?: string;
+		readonly trustProxy?: readonly string[];
 	};
 
 /** More are a mistake. */
@@ -61,12 +66,14 @@ const checkOpen = ({ host, open }: Arguments, tokens: readonly Token[] | undefin
 const makeQueue = ({ queue }: Arguments, output: Output): ((parts: QueueParts) => Promise<ServiceQueue>) | undefined =>
 	queue === undefined
 		? undefined
-		: async ({ fingerprint, keys }) => redisQueue({ url: queue, fingerprint, keys, onNotice: output.warn });
+		: async ({ fingerprint, keys, onEvaluated }) =>
+				redisQueue({ url: queue, fingerprint, keys, onEvaluated, onNotice: output.warn });
 
 const open = (build: string, given: Arguments, metrics: ServiceMetrics, output: Output): Promise<OpenedService> =>
 	openService({
 		...{ build, data: given.data, workers: given.workers, threads: given.threads, backend: given.backend },
 		...{ keyQuota: given.keyQuota, keyTotal: given.keyTotal, keyTtlMs: given.keyTtl * 3_600_000 },
+		s3: s3Of(given),
 		makeQueue: makeQueue(given, output),
 		onEvaluated: metrics.evaluated,
 		onNotice: output.warn,
@@ -81,8 +88,10 @@ const appOf = (
 		...opened,
 		...more,
 		cors: given.cors,
+		trustProxy: given.trustProxy,
 		limits: {
 			maxWaitMs: given.maxWait * 1000,
+			idleMs: given.idle * 1000,
 			requestsPerMinute: given.rate,
 			addressRequestsPerMinute: 2 * given.rate,
 		},
@@ -143,16 +152,18 @@ export const addServe = (program: Command): void => {
 		.option('--workers <n>', 'processes that evaluate', wholeNumber(1), 1)
 		.option('--max-wait <s>', 'predicted seconds of waiting beyond which evaluations are refused', wholeNumber(0), 60)
 		.option('--rate <n>', 'requests in a minute with one token, twice as many from one address', wholeNumber(1), 1200)
+		.option('--idle <s>', 'seconds without a byte after which a body is given up', wholeNumber(1), 15)
 		.option('--key-quota <bytes>', 'evaluation keys of one token, as 1GB', byteCount, 1e9)
 		.option('--key-total <bytes>', 'evaluation keys of all tokens', byteCount, 20e9)
 		.option('--key-ttl <hours>', 'when unused evaluation keys are removed', wholeNumber(1), 168)
 		.option('--grace <s>', 'how long evaluations may go on when it is asked to end', wholeNumber(0), 30)
 		.option('--cors <origin>', "origin of pages that may use it from a browser, or '*'")
+		.option('--trust-proxy <list>', 'addresses or networks of proxies in front, as 10.0.0.0/8,::1', proxies)
 		.addOption(
 			new Option('--queue <address>', 'Redis, as redis://host:6379; evaluations are left to `onnx-seal worker`').env(
 				'ONNX_SEAL_QUEUE',
 			),
 		)
 		.action(serve);
-	addOutputOptions(addEngineOptions(command));
+	addOutputOptions(addEngineOptions(addBlobOptions(command)));
 };

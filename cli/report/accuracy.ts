@@ -4,11 +4,13 @@ import { escapeHtml, htmlTable } from './html.ts';
 import { scatterChart } from './scatter.ts';
 import type { Rows } from './tables.ts';
 
-const percent = (part: number): string => `${formatNumber(100 * part)} %`;
+/** Three digits are enough, but near all of it two behind the point: 99.97 % is not 100 %. */
+export const percent = (part: number): string =>
+	`${formatNumber(Number(100 * part >= 99 ? (100 * part).toFixed(2) : (100 * part).toPrecision(3)))} %`;
 
 export const tradeOffNote =
 	'Ways of replacing the functions, on calibration samples that nothing was fitted to; ring degree and time are estimates but for the chosen one. ' +
-	'--accuracy-budget and --max-levels choose another.';
+	'--accuracy-budget and --max-levels choose another. Levels are those of the network before it is packed, which may need some fewer or more.';
 
 export const tradeOffHead = [
 	'',
@@ -49,10 +51,21 @@ export const compensationText = ({ compensation, agreement, relativeErrors }: Ac
 	);
 };
 
+/** More of them are folded: what an attention became has dozens. */
+const MOST_SHOWN = 12;
+
+const layerErrors = (report: AccuracyReport): string => {
+	const { length } = report.layers;
+	if (length === 0) return '';
+	const title = 'What polynomials change in each layer';
+	const table = htmlTable(layerErrorHead, layerErrorRows(report));
+	return length > MOST_SHOWN ? `<details><summary>${title}</summary>${table}</details>` : `<h3>${title}</h3>${table}`;
+};
+
 /** Accuracy against levels as a picture, then in numbers, and what was done to reach it. */
 export const accuracySection = (report: AccuracyReport | undefined): string => {
 	if (report === undefined) return '';
-	const { tradeOffs, windows, layers } = report;
+	const { tradeOffs, windows } = report;
 	const dots = tradeOffs.map(({ levels, evaluateMs, decisions, chosen }) => ({
 		...{ x: levels, y: 100 * decisions, marked: chosen },
 		...(evaluateMs === undefined ? {} : { label: formatTime(evaluateMs) }),
@@ -61,10 +74,12 @@ export const accuracySection = (report: AccuracyReport | undefined): string => {
 	const compensation = compensationText(report);
 	return [
 		`<p class="note">${escapeHtml(tradeOffNote)}</p>`,
-		scatterChart(dots, { title, x: { name: 'levels' }, y: { name: 'decisions kept, %' }, joined: true }),
+		scatterChart(dots, { title, x: { name: 'levels' }, y: { name: 'decisions kept, %', most: 100 }, joined: true }),
 		htmlTable(tradeOffHead, tradeOffRows(report), (row) => tradeOffs[row]?.chosen ?? false),
 		compensation === undefined ? '' : `<p>${escapeHtml(compensation)}</p>`,
-		windows.length === 0 ? '' : htmlTable(windowHead, windowRows(report)),
-		layers.length === 0 ? '' : htmlTable(layerErrorHead, layerErrorRows(report)),
+		windows.length === 0
+			? ''
+			: `<h3>Windows that became one polynomial each</h3>${htmlTable(windowHead, windowRows(report))}`,
+		layerErrors(report),
 	].join('');
 };

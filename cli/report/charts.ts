@@ -68,12 +68,10 @@ export const curveChart = (
 /** Precision of each layer's result as a bar, in bits. */
 export const precisionChart = (layers: Report['layers']): string => {
 	if (layers.length === 0) return '';
-	const [row, label] = [22, 200];
 	const most = Math.max(1, ...layers.map(({ bits }) => bits));
-	const bars = layers.map(({ origin, bits }, i) => {
-		const w = (Math.max(0, bits) / most) * (WIDTH - label - 60);
-		const y = i * row + 15;
-		return `<text class="left" x="0" y="${y}">${escapeHtml(shortened(origin, 28))}</text><rect class="level" x="${label}" y="${i * row + 3}" width="${px(w)}" height="16" rx="2"/><text class="left" x="${px(label + w + 8)}" y="${y}">${formatNumber(bits)}</text>`;
+	const bars = layers.map(({ origin, bits }) => {
+		const width = px((Math.max(0, bits) / most) * 100);
+		return `<span>${escapeHtml(shortened(origin, 28))}</span><div><i style="width:${width}%"></i></div><b>${formatNumber(bits)}</b>`;
 	});
-	return `<div class="scroll"><svg class="chart wide" viewBox="0 0 ${WIDTH} ${layers.length * row}" role="img" aria-label="bits of precision after each layer">${bars.join('')}</svg></div>`;
+	return `<div class="bars">${bars.join('')}</div>`;
 };

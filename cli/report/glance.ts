@@ -1,11 +1,10 @@
 import type { Report } from '../../compiler/report.ts';
 import { formatBytes, formatNumber, formatTime } from '../output.ts';
+import { percent } from './accuracy.ts';
 import { escapeHtml } from './html.ts';
 
 /** What a reader asks first: a question, the number that answers it, and what it means. */
 type Card = readonly [question: string, answer: string, remark: string];
-
-const percent = (part: number): string => `${formatNumber(100 * part)} %`;
 
 /** Decisions where samples judged them, else the bits that are right. */
 const precisionCard = ({ accuracy, predicted }: Report): Card =>

@@ -35,6 +35,12 @@ export const countsText = (layer: LayerReport): string =>
 		.map(([count, name]) => `${count} ${name}`)
 		.join(' · ');
 
+/** As many of the counts as fit; the details have all of them. */
+const leading = (counts: string, length: number): string => {
+	if (counts.length <= length) return counts;
+	return `${counts.slice(0, counts.lastIndexOf(' · ', length - 3))} · …`;
+};
+
 const textLine = (x: number, y: number, text: string, kind: string): string =>
 	`<text class="${kind}" x="${px(x)}" y="${px(y)}">${escapeHtml(text)}</text>`;
 
@@ -45,7 +51,7 @@ const layerBox = (layer: LayerReport, index: number, { x, y }: Point, share: num
 		textLine(left + 10, top + 18, shortened(layer.origin, 32), 'left strong'),
 		textLine(left + 10, top + 35, shortened(kindText(layer), 38), 'left name'),
 		textLine(left + 10, top + 52, shortened(place, 40), 'left'),
-		textLine(left + 10, top + 68, shortened(countsText(layer), 44), 'left name'),
+		textLine(left + 10, top + 68, leading(countsText(layer), 42), 'left name'),
 	].join('');
 	const title = `${layer.origin}: ${kindText(layer)}; ${layer.layoutText}; ${countsText(layer)}`;
 	const box = (kind: string, opacity: string): string =>
@@ -56,8 +62,9 @@ const layerBox = (layer: LayerReport, index: number, { x, y }: Point, share: num
 const outputBox = (name: string, { x, y }: Point): string =>
 	`<g><title>output ${escapeHtml(name)}</title><rect class="end" x="${px(x - OUTPUT.width / 2)}" y="${px(y - OUTPUT.height / 2)}" width="${OUTPUT.width}" height="${OUTPUT.height}" rx="14"/><text x="${px(x)}" y="${px(y + 4)}">${escapeHtml(shortened(name, 18))}</text></g>`;
 
-/** Beside the head of the link, on the side that it does not come from. */
+/** Beside the head of the link, on the side that it does not come from; one ciphertext goes without saying. */
 const ciphertextLabel = (points: readonly Point[], ciphertexts: number): string => {
+	if (ciphertexts === 1) return '';
 	const { x, y } = points.at(-1) as Point;
 	const from = points.findLast((point) => point.x !== x);
 	const toLeft = (from?.x ?? x) > x;
@@ -67,7 +74,7 @@ const ciphertextLabel = (points: readonly Point[], ciphertexts: number): string 
 
 /**
  * The layers as boxes from the inputs at the top to the outputs at the bottom, the darker the more time they take; links carry the
- * number of ciphertexts. Every box leads to the details of its layer.
+ * number of ciphertexts where it is more than one. Every box leads to the details of its layer.
  */
 export const layerGraph = (layers: Report['layers']): string => {
 	const ends = layers.flatMap(({ outputs, ciphertexts }, from) => outputs.map((name) => ({ name, from, ciphertexts })));

@@ -2,7 +2,11 @@ import { formatNumber } from '../output.ts';
 import { escapeHtml, px } from './html.ts';
 
 /** What a chart shows along one side; with `log` by powers of ten. */
-export type Axis = { readonly name: string; readonly log?: boolean };
+export type Axis = {
+	readonly name: string;
+	readonly log?: boolean /** No value can be larger. */;
+	readonly most?: number;
+};
 
 /** A point; with a label it is named, marked it stands out. */
 export type Dot = { readonly x: number; readonly y: number; readonly label?: string; readonly marked?: boolean };
@@ -21,6 +25,8 @@ export type Scatter = {
 
 const [WIDTH, HEIGHT] = [560, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [70, 20, 16, 46];
+/** Half of the width of a label. */
+const LABEL = 24;
 
 /**
  * Points in a frame with ticks, as an SVG without scripts. On an axis by powers of ten what is not above 0 is shown at its
@@ -41,9 +47,7 @@ export const scatterChart = (
 		? `<path class="fitted" d="M${shown.toSorted((a, b) => a.x - b.x).map(at).join('L')}"/>` // biome-ignore format: one thought
 		: '';
 	const labels = shown.map((dot) =>
-		dot.label === undefined
-			? ''
-			: `<text class="name" x="${px(across.at(dot.x))}" y="${px(up.at(dot.y) - 8)}">${escapeHtml(dot.label)}</text>`,
+		dot.label === undefined ? '' : labelText(across.at(dot.x), up.at(dot.y), dot.label),
 	);
 	const plain = shown.filter(({ marked }) => !marked);
 	const marked = shown.filter((dot) => dot.marked);
@@ -59,6 +63,12 @@ export const scatterChart = (
 		`<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 6}">${escapeHtml(x.name)}</text>`,
 		`<text transform="translate(12 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)">${escapeHtml(y.name)}</text>`,
 	].join('')}</svg></div>`;
+};
+
+/** Above the point, or below it where the frame ends; never beyond the sides. */
+const labelText = (x: number, y: number, label: string): string => {
+	const middle = Math.min(WIDTH - RIGHT - LABEL, Math.max(LEFT + LABEL, x));
+	return `<text class="name" x="${px(middle)}" y="${px(y < TOP + 20 ? y + 16 : y - 8)}">${escapeHtml(label)}</text>`;
 };
 
 const tickAcross = (at: number, value: number): string =>
@@ -90,11 +100,16 @@ type Scale = {
 	readonly ticks: readonly number[];
 };
 
-const scaleOf = ({ log = false }: Axis, values: readonly number[], [start, end]: readonly [number, number]): Scale => {
+const scaleOf = (
+	{ log = false, most }: Axis,
+	values: readonly number[],
+	[start, end]: readonly [number, number],
+): Scale => {
 	const positive = values.filter((value) => value > 0);
 	const least = extreme(positive, Math.min) ?? 1;
 	const forth = (value: number): number => (log ? Math.log10(Math.max(value, least)) : value);
-	const [low, high] = widened(extreme(values.map(forth), Math.min) ?? 0, extreme(values.map(forth), Math.max) ?? 1);
+	const [low, wide] = widened(extreme(values.map(forth), Math.min) ?? 0, extreme(values.map(forth), Math.max) ?? 1);
+	const high = most === undefined ? wide : Math.min(wide, most + ROOM * (most - low));
 	return {
 		at: (value) => start + ((forth(value) - low) / (high - low)) * (end - start),
 		back: (share) => (log ? 10 ** (low + share * (high - low)) : low + share * (high - low)),
@@ -105,9 +120,12 @@ const scaleOf = ({ log = false }: Axis, values: readonly number[], [start, end]:
 const extreme = (values: readonly number[], of: (a: number, b: number) => number): number | undefined =>
 	values.length === 0 ? undefined : values.reduce((a, b) => of(a, b));
 
+/** The share of an axis that is free at each end. */
+const ROOM = 0.04;
+
 /** A little room at both ends; some where there is none at all. */
 const widened = (low: number, high: number): readonly [number, number] => {
-	const room = high > low ? 0.04 * (high - low) : Math.max(Math.abs(low), 1) / 10;
+	const room = high > low ? ROOM * (high - low) : Math.max(Math.abs(low), 1) / 10;
 	return [low - room, high + room];
 };
 

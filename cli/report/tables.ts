@@ -23,7 +23,7 @@ const measuredLayers = ({ measured }: Report): ReadonlyMap<string, number> | und
 
 export const layerHead = (report: Report): readonly string[] => [
 	...['layer', 'kind', 'layout', 'level', 'rotations', 'plain products', 'bits', 'ms'],
-	...(report.measured === undefined ? [] : ['measured']),
+	...(report.measured === undefined ? [] : ['ms measured']),
 ];
 
 export const layerRows = (report: Report): Rows => {

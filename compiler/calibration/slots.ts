@@ -3,6 +3,7 @@ import { largest, scaled } from '../numeric/vectors.ts';
 import { packInto } from '../packing/layout.ts';
 import type { Lowered } from '../packing/lower.ts';
 import type { PackedInputs } from '../slots/evaluate.ts';
+import { intervalMagnitudes } from '../slots/intervals.ts';
 import { boundedMagnitudes, observedMagnitudes } from '../slots/magnitudes.ts';
 import { countOf, SEEN_SAMPLES, sampleAt, spread } from '../tensor/calibrate.ts';
 import { evaluateAll } from '../tensor/evaluate.ts';
@@ -55,19 +56,25 @@ export const slotValues = (
 		samples: usual.map(packed),
 		magnitudes: {
 			// By interval arithmetic: far too much after a few layers.
-			sound: () => boundedMagnitudes(circuit, packed(farthest(knowledge))),
-			observed: knowledge.source === 'calibration' ? observed : undefined,
+			sound: () =>
+				knowledge.source === 'assumed'
+					? intervalMagnitudes(circuit, packed(ends(knowledge, 'low')), packed(ends(knowledge, 'high')))
+					: boundedMagnitudes(circuit, packed(farthest(knowledge))),
+			observed,
+			prefersSound: knowledge.source === 'assumed',
 		},
 	};
 };
 
-/** The largest magnitude that each element of an accepted input may have. */
-const farthest = ({ source, bounds, accepted }: InputKnowledge): ReadonlyMap<string, Float64Array> =>
+/** The largest magnitude that each element of an accepted input may have, beyond what calibration saw. */
+const farthest = ({ bounds, accepted }: InputKnowledge): ReadonlyMap<string, Float64Array> =>
 	new Map(
-		[...bounds].map(([name, { low, high }]) => {
+		[...bounds].map(([name, { low }]) => {
 			const [least, most] = accepted.get(name) ?? [0, 0];
-			const ofInput = Math.max(Math.abs(least), Math.abs(most));
-			const assumed = low.map((l, i) => Math.max(Math.abs(l), Math.abs(high[i] as number)));
-			return [name, source === 'assumed' ? assumed : low.map(() => ofInput)];
+			return [name, low.map(() => Math.max(Math.abs(least), Math.abs(most)))];
 		}),
 	);
+
+/** Where the elements of inputs of an assumed range end. */
+const ends = ({ bounds }: InputKnowledge, end: 'low' | 'high'): ReadonlyMap<string, Float64Array> =>
+	new Map([...bounds].map(([name, both]) => [name, both[end]]));

@@ -60,13 +60,20 @@ export const inputValues = (
 	return samples === undefined ? fromBounds(bounds) : { source: 'calibration', samples, bounds };
 };
 
-/** From bounds alone: a generator with a fixed seed fills a few samples, so that noise can be predicted. */
+/**
+ * From bounds alone: a generator with a fixed seed fills a few samples, so that noise can be predicted. Two more have all elements at
+ * one end: there differences vanish and sums are largest, and functions that turn or end at 0 are steepest.
+ */
 const fromBounds = (bounds: ReadonlyMap<string, Bounds>): InputValues => {
 	const next = uniform(1);
 	const samples = new Map(
 		[...bounds].map(([name, { low, high }]) => [
 			name,
-			Array.from({ length: ASSUMED_SAMPLES }, () => low.map((l, i) => l + ((high[i] as number) - l) * next())),
+			[
+				...Array.from({ length: ASSUMED_SAMPLES }, () => low.map((l, i) => l + ((high[i] as number) - l) * next())),
+				low,
+				high,
+			],
 		]),
 	);
 	return { source: 'assumed', samples, bounds };

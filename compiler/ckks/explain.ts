@@ -151,7 +151,7 @@ const CAUSES: { readonly [C in Miss['cause']]: string } = {
 };
 
 const missText = ({ ringDegree, cause, limit, missing, depth, remedies }: Miss): string[] => [
-	`N = ${ringDegree} does not do: ${CAUSES[cause]}${missing === undefined ? '' : ` (${missing} bits or so beyond the ${limit} allowed)`}.`,
+	`N = ${ringDegree} does not do: ${CAUSES[cause]}${missing === undefined ? '' : ` (${Number(missing.toFixed(1))} bits or so beyond the ${limit} allowed)`}.`,
 	...(depth === undefined || depth.fits === 0
 		? []
 		: [`At these scales ${counted(depth.fits, 'product')} in a row would fit; there are ${depth.products}.`]),

@@ -32,9 +32,14 @@ export type Requirements = Reading & {
 	readonly samples: readonly PackedInputs[];
 	/**
 	 * The largest |slot| of each slot value, with its headroom: what the modulus must hold. `sound` for every accepted input,
-	 * `observed` for those like the calibration's; without one the other counts. Asked for only when some parameters may do.
+	 * `observed` for those like the samples; without one the other counts. Asked for only when some parameters may do. With
+	 * `prefersSound`, what is observed counts only where nothing holds the other, whatever that costs.
 	 */
-	readonly magnitudes: { readonly sound: () => Float64Array; readonly observed?: (() => Float64Array) | undefined };
+	readonly magnitudes: {
+		readonly sound: () => Float64Array;
+		readonly observed?: (() => Float64Array) | undefined;
+		readonly prefersSound?: boolean;
+	};
 };
 
 export type { OutputNoise };
@@ -147,6 +152,8 @@ export class ParameterSolver {
 		const find = (held: Float64Array): Candidate | undefined =>
 			search.cheapest(this.#goal(held, precision, security), this.#probes);
 		const sure = find(sound);
+		if (sure !== undefined && this.#requirements.magnitudes.prefersSound === true)
+			return { candidate: sure, guaranteed: true, magnitudes: sound };
 		const likely = observed === undefined ? sure : find(observed);
 		if (sure !== undefined && sure.milliseconds <= PRICE_OF_CERTAINTY * (likely ?? sure).milliseconds)
 			return { candidate: sure, guaranteed: true, magnitudes: sound };

@@ -187,7 +187,7 @@ const LOOKING_UP: ReadonlySet<string> = new Set(['Gather', 'GatherElements', 'Ga
 export const remedyForOperand = (op: string): string =>
 	LOOKING_UP.has(op)
 		? 'Let the client look up, and encrypt what it finds: export the model from there on. An input that is no secret may be given with --plain.'
-		: 'If it comes from an input that is no secret, give that input its value with --plain.';
+		: 'If it comes from an input that is no secret, give that input its value with --plain; if it is a weight, leave it out of --encrypt.';
 
 /** What helps where a refusal says nothing more special. */
 export const GENERAL_REMEDIES: Readonly<Partial<Record<Issue['code'], string>>> = {

@@ -56,9 +56,10 @@ export const isSamePacking = (a: readonly Choice[], b: readonly Choice[]): boole
 	});
 
 /** What searches of one graph share: maps are worked out once for all objectives. */
-export const newSearch = (graph: Graph<CoreKind>, slots: number): Search => ({
+export const newSearch = (graph: Graph<CoreKind>, slots: number, masked = true): Search => ({
 	graph,
 	slots,
+	masked,
 	uses: usesOf(graph),
 	compositions: new Compositions(graph),
 	maps: new Map(),
@@ -92,7 +93,7 @@ const unlessRepacked = (node: Node<CoreKind>, beam: readonly Partial[]): readonl
 
 /** The partial packing with one node more: levels, masks of outputs and keys that are new are paid for here. */
 const extend = (
-	{ graph }: Search,
+	{ graph, masked }: Search,
 	prices: Prices,
 	level: number,
 	partial: Partial,
@@ -105,7 +106,10 @@ const extend = (
 	for (const [, made] of proposal.choices)
 		for (const { counts } of mapsIn(made)) for (const step of counts.steps) steps.add(step);
 	const shown =
-		graph.outputs.some((output) => output.id === id) && choice?.layout !== undefined && hasUnknown(choice.layout);
+		masked &&
+		graph.outputs.some((output) => output.id === id) &&
+		choice?.layout !== undefined &&
+		hasUnknown(choice.layout);
 	const reads = operandsOf(graph.nodes[id] as Node<CoreKind>);
 	const before = reads.reduce((d, x) => Math.max(d, partial.depths.get(x) ?? 0), 0);
 	const own = before + proposal.levels + (shown ? 1 : 0);

@@ -1,4 +1,4 @@
-import { levelsOf, usesOf } from '../tensor/depth.ts';
+import { depths, levelsOf, usesOf } from '../tensor/depth.ts';
 import { type CoreKind, composed, type Graph, type Id, type Node, operandsOf, type Term } from '../tensor/graph.ts';
 import { productsIn } from '../tensor/sparse.ts';
 
@@ -18,6 +18,7 @@ export class Compositions {
 	readonly #graph: Graph<CoreKind>;
 	/** For each node the only node that reads it. */
 	readonly #reader: readonly (Id | undefined)[];
+	readonly #depths: readonly number[];
 	readonly #known = new Map<string, Affine>();
 	readonly #names = new WeakMap<Affine, string>();
 	readonly #allowed = new Map<Id, boolean>();
@@ -30,6 +31,7 @@ export class Compositions {
 			for (const x of operandsOf(node)) if (uses[x] === 1) reader[x] = id;
 		});
 		this.#reader = reader;
+		this.#depths = depths(graph.nodes);
 	}
 
 	/** The only reader of a node. */
@@ -71,12 +73,18 @@ export class Compositions {
 		const reader = this.#reader[id];
 		const outer = reader === undefined ? undefined : this.#graph.nodes[reader];
 		if (node?.kind !== 'affine' || outer?.kind !== 'affine' || levelsOf(node) === 0) return false;
-		if (this.#graph.outputs.some((output) => output.id === id)) return false;
+		if (this.#graph.outputs.some((output) => output.id === id) || this.#deepens(id, outer, reader as Id)) return false;
 		const matrix = outer.terms.find(({ x }) => x === id)?.matrix;
 		if (matrix === undefined || node.terms.reduce((n, term) => n + productsIn(matrix, term.matrix), 0) > MOST_WORK)
 			return false;
 		const before = entries(node) + entries(outer);
 		return entries(this.of(reader as Id, (x) => x === id)) <= MOST_GROWTH * before;
+	}
+
+	/** Would a sum with deeper values become a map, which takes a level more? */
+	#deepens(id: Id, outer: Node<'affine'>, reader: Id): boolean {
+		const depthOf = (x: Id): number => this.#depths[x] as number;
+		return outer.terms.some(({ x }) => x !== id && depthOf(x) + 1 > depthOf(reader));
 	}
 }
 

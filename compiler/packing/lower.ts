@@ -5,7 +5,7 @@ import type { Packing } from './choose.ts';
 import { recordMap } from './kernels/map.ts';
 import { recordRows } from './kernels/scalar.ts';
 import { hasUnknown, type Layout, lastCopies } from './layout.ts';
-import { type Choice, mapsIn } from './propose.ts';
+import { type Choice, mapsIn, type Search } from './propose.ts';
 
 /** The slot circuit and the layouts at its ends. */
 export type Lowered = {
@@ -16,9 +16,12 @@ export type Lowered = {
 
 /**
  * Runs the chosen kernels on symbolic ciphertexts; what they do is the circuit. Results whose free slots hold leftovers are
- * masked: they would tell the key's owner something of the weights (one product and one level).
+ * masked, unless the search is for no masks: they would tell the key's owner something of the weights (one product and one level).
  */
-export const lower = (graph: Graph<CoreKind>, packing: Pick<Packing, 'choices'>, slots: number): Lowered => {
+export const lower = (
+	{ graph, slots, masked }: Pick<Search, 'graph' | 'slots' | 'masked'>,
+	packing: Pick<Packing, 'choices'>,
+): Lowered => {
 	const builder = new SlotBuilder(slots, plaintextsIn(graph, packing));
 	const values: (readonly SlotId[])[] = [];
 	const inputs = new Map<string, Layout>();
@@ -36,9 +39,10 @@ export const lower = (graph: Graph<CoreKind>, packing: Pick<Packing, 'choices'>,
 		outputs.set(name, lastCopies(layout));
 		return {
 			name,
-			parts: hasUnknown(layout)
-				? mask(builder, values[id] as readonly SlotId[], layout)
-				: (values[id] as readonly SlotId[]),
+			parts:
+				masked && hasUnknown(layout)
+					? mask(builder, values[id] as readonly SlotId[], layout)
+					: (values[id] as readonly SlotId[]),
 		};
 	});
 	return { circuit: builder.build(parts), inputs, outputs };

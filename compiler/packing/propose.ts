@@ -38,6 +38,8 @@ export type Proposal = {
 export type Search = {
 	readonly graph: Graph<CoreKind>;
 	readonly slots: number;
+	/** May outputs hold nothing but their elements? Else what is left over in their slots is no matter. */
+	readonly masked: boolean;
 	/** How often each node is read. */
 	readonly uses: readonly number[];
 	readonly compositions: Compositions;

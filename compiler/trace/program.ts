@@ -89,8 +89,8 @@ export const trace = <const D extends Declarations>(
 	};
 };
 
-const inputOf = (tracer: Tracer, name: string, { kind, shape, data }: Declaration): Expression =>
-	data === undefined ? tracer.input(name, shape, kind === 'plain') : tracer.constant(shape, data);
+const inputOf = (tracer: Tracer, name: string, { kind, shape, data, range }: Declaration): Expression =>
+	data === undefined ? tracer.input(name, shape, kind === 'plain', range) : tracer.constant(shape, data);
 
 /** Names that nothing of ours begins with, and that are printed as they are. */
 const NAME = /^[A-Za-z_]\w*$/;

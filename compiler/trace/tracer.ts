@@ -9,6 +9,8 @@ import { ExternalData, readTensor } from '../onnx/tensor.ts';
 import { constant, type Value } from '../onnx/value.ts';
 import { type Shape, sizeOf } from '../tensor/graph.ts';
 import { checkRank } from '../tensor/maps/rows.ts';
+import { type Bounds, type Interval, inputBounds } from '../tensor/ranges.ts';
+import { largestOf } from './bounds.ts';
 import { Expression, flattened, type Operand } from './expression.ts';
 import { type AttributeValues, attributesFrom, inputInfo, tensorFrom } from './proto.ts';
 import { type CallSite, callerSite, shortSite } from './site.ts';
@@ -32,9 +34,14 @@ export class Tracer {
 	readonly #inputs: ValueInfoProto[] = [];
 	readonly #labels = new Map<string, number>();
 	readonly #builder = new BudgetedBuilder(new Budget());
+	readonly #bounds = new Map<string, Bounds>();
+	/** Has some constant no value yet? */
+	#isOpen = false;
 
-	/** An input of this shape; one in the clear without a value yet stands for some numbers meanwhile. */
-	input<S extends Shape>(name: string, shape: S, isPlain: boolean): Expression<S> {
+	/** An input of this shape, and its range if that is declared; one in the clear without a value yet stands for some numbers meanwhile. */
+	input<S extends Shape>(name: string, shape: S, isPlain: boolean, range: Interval | undefined): Expression<S> {
+		if (range !== undefined) this.#bounds.set(name, inputBounds(shape, range));
+		this.#isOpen ||= isPlain;
 		this.#inputs.push(inputInfo(name, shape));
 		const value: Value = isPlain
 			? constant(shape, placeholders(sizeOf(shape)))
@@ -88,6 +95,13 @@ export class Tracer {
 				return new Expression(this, name, value, value.shape);
 			});
 		});
+	}
+
+	/** The largest |element| of a value while inputs are in their ranges, by interval arithmetic; undefined where that does not say. */
+	largest({ value }: Expression): number | undefined {
+		if (this.#isOpen) return undefined;
+		if (value.kind === 'encrypted') return largestOf(this.#builder.nodes, value.id, this.#bounds);
+		return value.kind === 'constant' ? value.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0) : undefined;
 	}
 
 	/** The model that computes these outputs. */

@@ -2,7 +2,7 @@
  * The regression of accuracy: every point of the zoo compiled, simulated on its whole test set, encrypted for real on a few samples,
  * and compared with models/baselines.json. Prints a table, what has become better, what failed, and as the last line `N passed, N failed`.
  *
- * npm run models:check [-- name ...] [--jobs 2] [--seconds limit of one point] [--encrypted samples of each at least] [--write: all of them, into the README]
+ * npm run models:check [-- name ...] [--jobs 2] [--seconds limit of one point] [--encrypted samples of each at least] [--write: all of them, into docs/benchmarks.md]
  * npm run models:accept [-- name ...]: writes what was measured into models/baselines.json and prints what that changes
  */
 import { dirname } from 'node:path';

@@ -1,4 +1,5 @@
 /** One point, measured: compiled, simulated on its whole test set, and encrypted on a few samples. */
+import { maskingOf } from '../../cli/audit/masking.ts';
 import type { Compiled } from '../../compiler/index.ts';
 import { type Answer, accuracyOf, answersOf, type Judged } from './answers.ts';
 import { testSetOf } from './data.ts';
@@ -11,6 +12,9 @@ import { simulate } from './simulated.ts';
 
 /** Samples on which the imported model is compared with onnxruntime. */
 const COMPARED = 300;
+
+/** Of the random inputs that show what is in every slot of the outputs. */
+const MASKING_SEED = 1;
 
 /** `encrypted`: at least so many samples are encrypted for real; `progress` hears what is done next. */
 export const measure = async (
@@ -48,7 +52,7 @@ export const measure = async (
 	};
 };
 
-const programOf = ({ report }: Compiled) => ({
+const programOf = ({ program, report }: Compiled) => ({
 	ringDegree: report.parameters.ringDegree,
 	levels: report.parameters.level,
 	depth: report.counts.depth,
@@ -60,6 +64,7 @@ const programOf = ({ report }: Compiled) => ({
 		bits: report.predicted.bits,
 		encryptionBits: report.predicted.encryptionBits,
 	},
+	leftovers: maskingOf(program, MASKING_SEED).outputs.reduce((sum, { leftovers }) => sum + leftovers, 0),
 });
 
 /** Largest difference between what was imported and what onnxruntime computes, relative to the largest output. */

@@ -46,6 +46,8 @@ export type Measurement = {
 	readonly keyBytes: number;
 	/** Absolute bound of the errors of encryption and, as seen on the calibration, of the polynomials; and bits of precision. */
 	readonly predicted: { readonly error: number; readonly bits: number; readonly encryptionBits: number };
+	/** Slots of the outputs with something else than an element of one or zero, on random accepted inputs. */
+	readonly leftovers: number;
 	/** The model itself, by onnxruntime. */
 	readonly clear: {
 		readonly accuracy: number;

@@ -59,9 +59,9 @@ const tableOf = (columns: readonly Column[], rows: readonly Row[]): string =>
 export const measurementTable = (rows: readonly Row[]): string =>
 	tableOf([['point', ({ name }) => name], ...COST, ...ACCURACY, ...EVIDENCE], rows);
 
-/** The same for the README, without what only a maintainer asks. */
+/** The same for docs/benchmarks.md, without what only a maintainer asks. */
 export const summaryTable = (rows: readonly Row[]): string =>
-	tableOf([['model', ({ name, folder }) => `[${name}](models/${folder})`], ...ACCURACY, ...COST], rows);
+	tableOf([['model', ({ name, folder }) => `[${name}](../models/${folder})`], ...ACCURACY, ...COST], rows);
 
 const SHOWN = [
 	...(['options', 'samples', 'tolerance', 'clear', 'accuracy', 'agreement', 'unanswered', 'predictedBits'] as const),

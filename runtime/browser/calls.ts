@@ -41,7 +41,7 @@ export class WorkerCalls {
 		if (this.#ended !== undefined) throw this.#ended;
 		checkAborted(signal);
 		const id = this.#next++;
-		const stop = (): void => this.#abort(id);
+		const stop = (): void => this.#abort(id, signal);
 		signal?.addEventListener('abort', stop);
 		try {
 			return await new Promise<Answers[O]>((resolve, reject) => {
@@ -67,9 +67,9 @@ export class WorkerCalls {
 		this.#worker.postMessage(request);
 	}
 
-	#abort(id: number): void {
+	#abort(id: number, signal: AbortSignal | undefined): void {
 		this.#post({ id, abort: true });
-		this.#pending.get(id)?.refuse(aborted());
+		this.#pending.get(id)?.refuse(aborted(signal));
 	}
 
 	#settle(reply: Reply): void {

@@ -15,8 +15,7 @@ class Host {
 
 	async create({ program, secretKey, files }: Calls['create'], options: RunOptions): Promise<string> {
 		if (this.#client !== undefined) throw new RefusedError('misuse', 'the worker has a client already');
-		const given = secretKey === undefined ? {} : { secretKey };
-		const client = await createClient(program, { ...options, ...given, locateFile: locate(files) });
+		const client = await createClient(program, { ...options, secretKey, locateFile: locate(files) });
 		this.#client = client;
 		return client.keySet;
 	}

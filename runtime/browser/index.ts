@@ -4,6 +4,13 @@ import { RefusedError } from '../errors.ts';
 import type { Sample } from '../inputs.ts';
 import type { RunOptions } from '../pace.ts';
 import type { ClientProgram } from '../plan.ts';
+import {
+	type Publications,
+	type Published,
+	Publisher,
+	type PublishingOptions,
+	type PublishOptions,
+} from '../publish.ts';
 import type { Result } from '../results.ts';
 import { keySlots } from '../sizes.ts';
 import { WorkerCalls, type WorkerLike } from './calls.ts';
@@ -13,6 +20,7 @@ export { RefusedError } from '../errors.ts';
 export type { Sample } from '../inputs.ts';
 export type { RunOptions } from '../pace.ts';
 export type { ClientProgram, Progress } from '../plan.ts';
+export type { Publications, Published, PublishingOptions, PublishOptions } from '../publish.ts';
 export type { OutputTensor, Result } from '../results.ts';
 export type { WorkerLike } from './calls.ts';
 
@@ -30,6 +38,8 @@ export type WorkerClientOptions = RunOptions & {
 	readonly locateFile?: ((path: string) => string) | undefined;
 	/** What `exportSecretKey` returned; without it a new key set is made. */
 	readonly secretKey?: Uint8Array | undefined;
+	/** How often results of this key were published before, and how often they may be. */
+	readonly publishing?: PublishingOptions | undefined;
 };
 
 const startWorker = (): WorkerLike => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
@@ -43,37 +53,44 @@ const filesOf = (locateFile: WorkerClientOptions['locateFile']): Readonly<Record
 
 /**
  * The key owner's side of a program in a Web Worker, with the methods of `createClient`'s client that talking to a service
- * needs. Set-up takes a second at N = 8192, a few at 16384. A page that is served with the policy
+ * needs; for the types of its inputs and outputs, `createWorkerClient<Sample, OutputName>(program)` with what a generated module exports.
+ * Set-up takes a second at N = 8192, a few at 16384. A page that is served with the policy
  * `script-src 'self' 'wasm-unsafe-eval'` may run it. Throws what `createClient` does, and RefusedError 'stopped' where the
  * worker cannot be started.
  */
-export const createWorkerClient = async (
+export const createWorkerClient = async <Inputs extends Sample = Sample, Output extends string = string>(
 	program: ClientProgram,
 	options: WorkerClientOptions = {},
-): Promise<WorkerClient> => {
+): Promise<WorkerClient<Inputs, Output>> => {
 	const { worker = startWorker, locateFile, secretKey, signal, onProgress } = options;
 	const files = filesOf(locateFile);
+	const publisher = new Publisher(program, options.publishing);
 	const calls = new WorkerCalls(worker());
 	try {
 		const keySet = await calls.call('create', { program, secretKey, files }, { signal, onProgress });
-		return new WorkerClient(program, keySet, calls);
+		return new WorkerClient<Inputs, Output>(program, keySet, calls, publisher);
 	} catch (error) {
 		calls.end(new RefusedError('stopped', 'the client could not be made'));
 		throw error;
 	}
 };
 
-/** Made by `createWorkerClient`. Everything it returns may be sent to the server, but for `exportSecretKey`. */
-export class WorkerClient {
+/**
+ * Made by `createWorkerClient`. Keys and messages that it returns may be sent to the server; what `exportSecretKey` and `decrypt` return
+ * may not, nor be shown to others: `publish` says what may.
+ */
+export class WorkerClient<Inputs extends Sample = Sample, Output extends string = string> {
 	readonly program: ClientProgram;
 	/** Names the key set to the server, in hexadecimal. */
 	readonly keySet: string;
 	readonly #calls: WorkerCalls;
+	readonly #publisher: Publisher;
 
-	constructor(program: ClientProgram, keySet: string, calls: WorkerCalls) {
+	constructor(program: ClientProgram, keySet: string, calls: WorkerCalls, publisher: Publisher) {
 		this.program = program;
 		this.keySet = keySet;
 		this.#calls = calls;
+		this.#publisher = publisher;
 	}
 
 	/**
@@ -101,24 +118,34 @@ export class WorkerClient {
 	}
 
 	/** The message with the encrypted inputs of one sample. Throws RefusedError 'input' for what the program does not take. */
-	encrypt(sample: Sample, options: RunOptions = {}): Promise<Uint8Array> {
+	encrypt(sample: Inputs, options: RunOptions = {}): Promise<Uint8Array> {
 		return this.encryptBatch([sample], options);
 	}
 
 	/** The same for 1 to `program.batch` samples that share the ciphertexts. */
-	encryptBatch(samples: readonly Sample[], options: RunOptions = {}): Promise<Uint8Array> {
+	encryptBatch(samples: readonly Inputs[], options: RunOptions = {}): Promise<Uint8Array> {
 		return this.#calls.call('encrypt', { samples }, options);
 	}
 
 	/** The result of one sample. Throws RefusedError 'message' or 'keys' for a message that is no answer to this client. */
-	async decrypt(message: Uint8Array): Promise<Result> {
+	async decrypt(message: Uint8Array): Promise<Result<Output>> {
 		const [first] = await this.decryptBatch(message);
-		return first as Result;
+		return first as Result<Output>;
 	}
 
 	/** The results of all samples that were encrypted together, in their order. */
-	decryptBatch(message: Uint8Array): Promise<readonly Result[]> {
-		return this.#calls.call('decrypt', { message });
+	async decryptBatch(message: Uint8Array): Promise<readonly Result<Output>[]> {
+		return (await this.#calls.call('decrypt', { message })) as readonly Result<Output>[];
+	}
+
+	/** What of a result may be shared with others, the server among them: see `Publisher.publish`. It needs no key. */
+	publish(result: Result<Output>, options: PublishOptions<Output>): Published<Output> {
+		return this.#publisher.publish(result, options) as Published<Output>;
+	}
+
+	/** How often results were published under this key: to be kept beside an exported secret key. */
+	get publications(): Publications {
+		return this.#publisher.publications;
 	}
 
 	/**

@@ -3,6 +3,7 @@ import type { Sample } from '../inputs.ts';
 import type { ModelCard } from '../modelCard.ts';
 import { checkAborted, type RunOptions } from '../pace.ts';
 import type { ClientProgram } from '../plan.ts';
+import type { Publications, Published, PublishingOptions, PublishOptions } from '../publish.ts';
 import type { Result } from '../results.ts';
 import { messageLength, outputLength } from '../sizes.ts';
 import { CARD, cardOf, checkFingerprint, PROGRAM, programOf, SMALL_ANSWER } from './card.ts';
@@ -11,7 +12,18 @@ import { type Fetch, Transport } from './http.ts';
 import { ask, askFor, type Retry, type RetryOptions, retryOf } from './retry.ts';
 import { type KeyMaker, KeyUpload } from './upload.ts';
 
-export type { Client, ClientProgram, OutputTensor, Progress, Result, Sample } from '../client.ts';
+export type {
+	Client,
+	ClientProgram,
+	OutputTensor,
+	Progress,
+	Publications,
+	Published,
+	PublishingOptions,
+	PublishOptions,
+	Result,
+	Sample,
+} from '../client.ts';
 export { RefusedError } from '../errors.ts';
 export type { ModelCard } from '../modelCard.ts';
 export type { RunOptions } from '../pace.ts';
@@ -19,15 +31,24 @@ export { RemoteError, type RemoteErrorCode } from './errors.ts';
 export type { Fetch } from './http.ts';
 export type { RetryOptions } from './retry.ts';
 
-/** What the key owner's side does: `Client` itself, or one that lives in a Web Worker. */
+/** What the key owner's side does: `Client` itself, that of a generated module, or one that lives in a Web Worker. */
 export type RemoteClient = KeyMaker & {
-	readonly encrypt: (sample: Sample, options?: RunOptions) => Promise<Uint8Array>;
-	readonly decrypt: (message: Uint8Array) => Promise<Result>;
-	readonly dispose: () => void | Promise<void>;
+	readonly publications: Publications;
+	// Methods, so that a client which takes the inputs of one program only is one as well.
+	encrypt(sample: Sample, options?: RunOptions): Promise<Uint8Array>;
+	decrypt(message: Uint8Array): Promise<Result>;
+	publish(result: Result, options: PublishOptions): Published;
+	dispose(): void | Promise<void>;
 };
 
 /** What a client is made with. */
-export type RemoteClientOptions = RunOptions & { readonly secretKey?: Uint8Array };
+export type RemoteClientOptions = RunOptions & Pick<ConnectOptions, 'secretKey' | 'publishing'>;
+
+/** What a client encrypts, and what it decrypts. */
+type SampleOf<C extends RemoteClient> = Parameters<C['encrypt']>[0];
+type ResultOf<C extends RemoteClient> = Awaited<ReturnType<C['decrypt']>>;
+type PublishOptionsOf<C extends RemoteClient> = Parameters<C['publish']>[1];
+type PublishedOf<C extends RemoteClient> = ReturnType<C['publish']>;
 
 export type ConnectOptions = RunOptions & {
 	/** Sent as bearer token with every request. */
@@ -36,6 +57,8 @@ export type ConnectOptions = RunOptions & {
 	readonly program?: ClientProgram | undefined;
 	/** What `exportSecretKey` returned; without it a new key set is made. */
 	readonly secretKey?: Uint8Array | undefined;
+	/** How often results of this key were published before, and how often they may be. */
+	readonly publishing?: PublishingOptions | undefined;
 	/** Send the evaluation keys before `connect` ends? Else they are sent by `sendKeys`, or when they are needed. Default: true. */
 	readonly sendKeys?: boolean | undefined;
 	readonly retry?: RetryOptions | undefined;
@@ -56,17 +79,23 @@ type MakeClient<C> = (program: ClientProgram, options: RemoteClientOptions) => P
  * RefusedError 'program' where the service has another program than was given or none that is legal, 'misuse' for an address or a token
  * that cannot be one, 'aborted'; RemoteError otherwise.
  */
-export function connect(url: string | URL, options?: ConnectOptions): Promise<Remote<Client>>;
-/** The same with a client that is made in another way. */
+export function connect(
+	url: string | URL,
+	options?: ConnectOptions & { readonly createClient?: undefined },
+): Promise<Remote<Client>>;
+/**
+ * The same with a client that is made in another way: `createWorkerClient`, or, for the types of its inputs and outputs, that of a
+ * generated module, `{ program, createClient: (_, options) => createClient(options) }`.
+ */
 export function connect<C extends RemoteClient>(
 	url: string | URL,
 	options: ConnectOptions & { readonly createClient: MakeClient<C> },
 ): Promise<Remote<C>>;
 export async function connect(
 	url: string | URL,
-	options: ConnectOptions & { readonly createClient?: MakeClient<RemoteClient> } = {},
+	options: ConnectOptions & { readonly createClient?: MakeClient<RemoteClient> | undefined } = {},
 ): Promise<Remote<RemoteClient>> {
-	const { secretKey, signal, onProgress, sendKeys = true } = options;
+	const { secretKey, publishing, signal, onProgress, sendKeys = true } = options;
 	const transport = new Transport(url, options.token, options.fetch);
 	const retry = retryOf(options.retry);
 	const card = cardOf(await askFor(transport, { ...CARD, signal }, retry));
@@ -74,7 +103,7 @@ export async function connect(
 	checkFingerprint(card, program);
 	const createClient = options.createClient ?? (await import('../client.ts')).createClient;
 	checkAborted(signal);
-	const client = await createClient(program, { signal, onProgress, ...(secretKey === undefined ? {} : { secretKey }) });
+	const client = await createClient(program, { signal, onProgress, secretKey, publishing });
 	const remote = new Remote(transport, retry, card, program, client);
 	try {
 		if (sendKeys) await remote.sendKeys({ signal, onProgress });
@@ -120,11 +149,11 @@ export class Remote<C extends RemoteClient> {
 	 * evaluation, 'receive' and 'decrypt'. An abort cancels the evaluation on the server. Throws RefusedError 'input' for what the program
 	 * does not take, what else the runtime refuses, and RemoteError.
 	 */
-	async infer(sample: Sample, options: RunOptions = {}): Promise<Result> {
+	async infer(sample: SampleOf<C>, options: RunOptions = {}): Promise<ResultOf<C>> {
 		const message = await this.client.encrypt(sample, options);
 		const outputs = await this.evaluate(message, options);
 		options.onProgress?.({ stage: 'decrypt', done: 0, total: 1 });
-		const result = await this.client.decrypt(outputs);
+		const result = (await this.client.decrypt(outputs)) as ResultOf<C>;
 		options.onProgress?.({ stage: 'decrypt', done: 1, total: 1 });
 		return result;
 	}
@@ -149,6 +178,16 @@ export class Remote<C extends RemoteClient> {
 			},
 			options,
 		);
+	}
+
+	/** What of a result may be shared with others, the service among them: see `Publisher.publish`. */
+	publish(result: ResultOf<C>, options: PublishOptionsOf<C>): PublishedOf<C> {
+		return this.client.publish(result, options) as PublishedOf<C>;
+	}
+
+	/** How often results were published under this key: to be kept beside an exported secret key. */
+	get publications(): Publications {
+		return this.client.publications;
 	}
 
 	/** Releases the client. The service keeps the keys until it is told (`dropKeys`) or they grow old. */

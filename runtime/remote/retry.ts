@@ -33,7 +33,7 @@ export const sleep = (ms: number, signal: AbortSignal | undefined): Promise<void
 	new Promise((resolve, reject) => {
 		const stop = (): void => {
 			clearTimeout(timer);
-			reject(aborted());
+			reject(aborted(signal));
 		};
 		const timer = setTimeout(() => {
 			signal?.removeEventListener('abort', stop);

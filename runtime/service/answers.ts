@@ -69,7 +69,8 @@ const isFull = (error: unknown): boolean =>
 const refusalOfFramework = ({ statusCode = 500, validation, message }: FastifyError): Refusal | undefined => {
 	if (validation !== undefined) return refusalWith('message', message);
 	if (statusCode < 400 || (statusCode >= 500 && statusCode !== 503)) return undefined;
-	const hint = statusCode === 415 ? 'Send bodies with Content-Type: application/octet-stream.' : undefined;
+	const hint =
+		statusCode === 415 ? 'Send bodies with Content-Type: application/octet-stream, not compressed.' : undefined;
 	return { ...refusalWith(CODE_OF.get(statusCode) ?? 'message', message, hint), status: statusCode };
 };
 

@@ -12,6 +12,8 @@ export type AppOptions = ServiceOptions & {
 	readonly metrics?: ServiceMetrics | undefined;
 	/** Origin of pages that may use the service from a browser, or '*'. */
 	readonly cors?: string | undefined;
+	/** Addresses and networks of the proxies in front, whose word on a client's address is taken; default: none. */
+	readonly trustProxy?: readonly string[] | undefined;
 	/** Where lines of JSON go; without it there is no log. */
 	readonly log?: { readonly write: (line: string) => void } | undefined;
 	readonly level?: 'info' | 'warn' | undefined;
@@ -33,7 +35,7 @@ const redact = {
  * no request at all. Listens to nothing yet.
  */
 export const makeApp = async (options: AppOptions): Promise<FastifyInstance> => {
-	const { log, level = 'info', cors } = options;
+	const { log, level = 'info', cors, trustProxy } = options;
 	const metrics = options.metrics ?? makeMetrics();
 	metrics.watch(options.queue, options.keys);
 	const app: FastifyInstance = Fastify({
@@ -41,6 +43,7 @@ export const makeApp = async (options: AppOptions): Promise<FastifyInstance> => 
 		logController: new LogController({ disableRequestLogging: true }),
 		routerOptions: { maxParamLength: 200 },
 		exposeHeadRoutes: false,
+		trustProxy: trustProxy === undefined ? false : [...trustProxy],
 		forceCloseConnections: 'idle',
 		connectionTimeout: IDLE_CONNECTION_MS,
 		keepAliveTimeout: 30_000,

@@ -13,3 +13,12 @@ export type BlobStore = {
 	readonly has: (name: string) => Promise<boolean>;
 	readonly remove: (name: string) => Promise<void>;
 };
+
+/** A store that can be cleared out by whoever knows what is needed. */
+export type SweptBlobs = BlobStore & {
+	/** Removes blobs that were stored before a time (ms since 1970) and that nobody names, and what crashes left behind. */
+	readonly sweep: (keep: ReadonlySet<string>, before: number) => Promise<void>;
+};
+
+/** Is it the name of a blob? Nothing else becomes part of a path or an address. */
+export const isBlobName = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);

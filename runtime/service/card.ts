@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBuildJson, readHalves } from '../buildFolder.ts';
 import { RefusedError } from '../errors.ts';
@@ -44,13 +45,22 @@ export const modelCard = ({ client, predicted }: ServedProgram): ModelCard => {
 
 const isReport = isRecord({ predicted: isRecord({ evaluateMs: isNumber, bits: isNumber }) });
 
-/** What a service needs of a build directory. Throws RefusedError 'program' for what is missing, broken or of another version. */
-export const readServed = (folder: string): ServedProgram => {
-	const { client } = readHalves(folder);
+/** What was predicted for the program of a build directory; undefined where it has no report, as on workers that have the server's half only. */
+export const readPrediction = (folder: string): Prediction | undefined => {
 	const path = join(folder, 'report.json');
+	if (!existsSync(path)) return undefined;
 	const report = readBuildJson(path);
 	if (!isReport(report))
 		throw new RefusedError('program', `${path} lacks the predicted time and precision`, 'Compile the model again.');
 	const { evaluateMs, bits } = (report as { readonly predicted: Prediction }).predicted;
-	return { client, predicted: { evaluateMs, bits } };
+	return { evaluateMs, bits };
+};
+
+/** What a service needs of a build directory. Throws RefusedError 'program' for what is missing, broken or of another version. */
+export const readServed = (folder: string): ServedProgram => {
+	const { client } = readHalves(folder);
+	const predicted = readPrediction(folder);
+	if (predicted === undefined)
+		throw new RefusedError('program', `${folder} has no report.json`, 'Compile the model again.');
+	return { client, predicted };
 };

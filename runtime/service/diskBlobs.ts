@@ -2,18 +2,27 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RefusedError } from '../errors.ts';
-import type { BlobStore } from './blobs.ts';
+import { type BlobStore, isBlobName, type SweptBlobs } from './blobs.ts';
 import { makePrivate, syncFolder, unlessMissing } from './files.ts';
 
 /** What is still written after this long was left by a process that ended: whoever writes touches the file all the time. */
 const LEFTOVER_MS = 3_600_000;
 
-export type DiskBlobs = BlobStore & {
-	/** Removes blobs that were stored before a time (ms since 1970) and that nobody names, and what crashes left behind. */
-	readonly sweep: (keep: ReadonlySet<string>, before: number) => Promise<void>;
+/** A blob that is stored. */
+export type StoredBlob = {
+	readonly name: string;
+	readonly path: string;
+	readonly bytes: number;
+	/** When it was stored or touched last, in ms since 1970. */
+	readonly modified: number;
 };
 
-const isName = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+export type DiskBlobs = SweptBlobs & {
+	/** The file of a blob, whether or not it is there. */
+	readonly pathOf: (name: string) => string;
+	/** All of them, one after another; some may be gone already. */
+	readonly list: () => AsyncIterable<StoredBlob>;
+};
 
 const chunksOf = (content: AsyncIterable<Uint8Array> | Uint8Array): AsyncIterable<Uint8Array> | Iterable<Uint8Array> =>
 	content instanceof Uint8Array ? [content] : content;
@@ -71,11 +80,11 @@ export const openDiskBlobs = async (folder: string): Promise<DiskBlobs> => {
 	};
 
 	const remove = async (name: string): Promise<void> => {
-		if (isName(name)) await rm(pathOf(name), { force: true });
+		if (isBlobName(name)) await rm(pathOf(name), { force: true });
 	};
 
 	const get = async (name: string): Promise<Uint8Array | undefined> => {
-		const file = isName(name) ? await unlessMissing(readFile(pathOf(name))) : undefined;
+		const file = isBlobName(name) ? await unlessMissing(readFile(pathOf(name))) : undefined;
 		if (file === undefined) return undefined;
 		// No Buffer, whose `slice` does not copy.
 		if (createHash('sha256').update(file).digest('hex') === name)
@@ -85,7 +94,7 @@ export const openDiskBlobs = async (folder: string): Promise<DiskBlobs> => {
 	};
 
 	const has = async (name: string): Promise<boolean> =>
-		isName(name) && (await unlessMissing(stat(pathOf(name))))?.isFile() === true;
+		isBlobName(name) && (await unlessMissing(stat(pathOf(name))))?.isFile() === true;
 
 	const sweepIncoming = async (): Promise<void> => {
 		for (const file of await readdir(incoming))
@@ -93,14 +102,20 @@ export const openDiskBlobs = async (folder: string): Promise<DiskBlobs> => {
 				await rm(join(incoming, file), { force: true });
 	};
 
+	async function* list(): AsyncIterable<StoredBlob> {
+		for (const start of await readdir(root))
+			for (const rest of (await unlessMissing(readdir(join(root, start)))) ?? []) {
+				const path = join(root, start, rest);
+				const found = isBlobName(start + rest) ? await unlessMissing(stat(path)) : undefined;
+				if (found !== undefined) yield { name: start + rest, path, bytes: found.size, modified: found.mtimeMs };
+			}
+	}
+
 	const sweep: DiskBlobs['sweep'] = async (keep, before) => {
 		await sweepIncoming();
-		for (const start of await readdir(root))
-			for (const rest of (await unlessMissing(readdir(join(root, start)))) ?? [])
-				if (isName(start + rest) && !keep.has(start + rest) && (await modifiedBefore(join(root, start, rest), before)))
-					await remove(start + rest);
+		for await (const { name, modified } of list()) if (!keep.has(name) && modified < before) await remove(name);
 	};
 
 	await sweepIncoming();
-	return { put, get, has, remove, sweep };
+	return { put, get, has, remove, sweep, pathOf, list };
 };

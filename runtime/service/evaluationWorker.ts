@@ -11,8 +11,11 @@ import type { Order, Refusal, Report, Setup } from './evaluatorProtocol.ts';
 import type { Job } from './jobs.ts';
 import { LoadedKeys } from './loadedKeys.ts';
 
-/** Between two reports of progress. */
+/** Between two reports of progress, and between two signs of life. */
 const PROGRESS_MILLISECONDS = 200;
+const ALIVE_MILLISECONDS = 1000;
+/** Of requests to a store elsewhere, which take half a minute together: what was accepted should not fail for a moment without it. */
+const BLOB_ATTEMPTS = 8;
 
 type Ready = { readonly server: Server; readonly blobs: BlobStore; readonly keys: LoadedKeys };
 
@@ -25,13 +28,9 @@ const refusalOf = (error: unknown): Refusal =>
 
 const load = async ({ build, blobs: source, backend, threads, memoryLimit }: Setup): Promise<Ready> => {
 	const { server: program, constants } = readServer(build);
-	const server = await createServer(program, constants, {
-		backend,
-		threads,
-		memoryLimit,
-		onNotice: (text) => tell({ kind: 'notice', text }),
-	});
-	const blobs = await openBlobs(source);
+	const onNotice = (text: string): void => tell({ kind: 'notice', text });
+	const server = await createServer(program, constants, { backend, threads, memoryLimit, onNotice });
+	const blobs = await openBlobs(source, { attempts: BLOB_ATTEMPTS, onNotice });
 	return { server, blobs, keys: new LoadedKeys(server, blobs) };
 };
 
@@ -92,7 +91,9 @@ const serve = (): void => {
 		if (ready === undefined || running !== undefined) throw new Error('an evaluation was ordered out of turn');
 		const abort = new AbortController();
 		running = { call, abort };
+		const beat = setInterval(() => tell({ kind: 'alive' }), ALIVE_MILLISECONDS);
 		const report = await evaluate(ready, job, call, abort.signal);
+		clearInterval(beat);
 		running = undefined;
 		tell(report);
 	};

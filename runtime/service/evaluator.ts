@@ -18,17 +18,27 @@ export type EvaluatorOptions = {
 	readonly threads?: number | undefined;
 	/** Bytes that ciphertexts, keys and constants of this process may take; default: 80 % of the memory that is free when it starts. */
 	readonly memoryLimit?: number | undefined;
+	/** Predicted milliseconds of an evaluation; default: a minute. */
+	readonly predictedMs?: number | undefined;
+	/** Milliseconds without a sign of life after which an evaluation counts as hung and its process is ended; default: four times what is predicted, 30 s at least. */
+	readonly silence?: number | undefined;
 	/** Milliseconds that an evaluation has to heed an abort before its process is ended; default: 5000. */
 	readonly patience?: number | undefined;
 	/** Processes that may be lost in a row, without an evaluation that ended, before nothing is evaluated any more; default: 5. */
 	readonly maxRestarts?: number | undefined;
 	/** Milliseconds before the second restart in a row, twice as many before the next, 30 s at most; default: 500. The first one comes at once. */
 	readonly backOff?: number | undefined;
+	/** What the process runs; default: what evaluates. Tests have their own. */
+	readonly module?: URL | undefined;
 	/** Told in a sentence of what was lost or is done in another way than was asked for. */
 	readonly onNotice?: ((text: string) => void) | undefined;
 };
 
 const MOST_BACK_OFF = 30_000;
+const MINUTE = 60_000;
+
+/** One operation may block for a while, on a machine with too much to do. */
+const silenceOf = (predictedMs: number): number => Math.max(MINUTE / 2, 4 * predictedMs);
 
 export type EvaluatorState = 'starting' | 'working' | 'broken';
 
@@ -71,10 +81,12 @@ class Supervisor implements EvaluatorProcess {
 	#last: Promise<unknown> = Promise.resolve();
 
 	constructor(options: EvaluatorOptions) {
-		const { build, blobs, backend = 'kernel', threads = 1, memoryLimit, patience = 5000 } = options;
+		const { build, blobs, backend = 'kernel', threads = 1, memoryLimit, patience = 5000, silence } = options;
 		this.#options = {
 			setup: { build, blobs, backend, threads, memoryLimit },
 			patience,
+			silence: silence ?? silenceOf(options.predictedMs ?? MINUTE),
+			module: options.module,
 			onNotice: options.onNotice ?? (() => {}),
 		};
 		this.#maxRestarts = options.maxRestarts ?? 5;

@@ -5,14 +5,24 @@ import type { EngineName, Progress } from '../plan.ts';
 import { threadModule } from '../threads.ts';
 import type { Order, Refusal, Report, Setup } from './evaluatorProtocol.ts';
 import type { Job } from './jobs.ts';
+import { S3_VARIABLES } from './s3Credentials.ts';
+import { Watch } from './watch.ts';
 
 const MODULE = threadModule('./evaluationWorker.ts', import.meta.url);
 
-/** What the process sees of the environment: no secrets of the service. */
+/** What the process sees of the environment: no secrets of the service, but for those of the store that it reads. */
 const VARIABLES = ['PATH', 'TMPDIR', 'TEMP', 'SystemRoot', 'TZ', 'LANG'];
 
-const environment = (): NodeJS.ProcessEnv =>
-	Object.fromEntries(VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+const environment = ({ blobs }: Setup): NodeJS.ProcessEnv => {
+	const names = [...VARIABLES, ...(blobs.kind === 's3' ? S3_VARIABLES : [])];
+	return Object.fromEntries(
+		names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+	);
+};
+
+/** Loading the program may take this many times as long as silence, and an evaluation that does not get on. */
+const START_SILENCES = 4;
+const STUCK_SILENCES = 10;
 
 export type EvaluateOptions = {
 	readonly signal?: AbortSignal | undefined;
@@ -23,6 +33,10 @@ export type LifeOptions = {
 	readonly setup: Setup;
 	/** Milliseconds that it has to heed an abort. */
 	readonly patience: number;
+	/** Milliseconds that it may be silent while it evaluates. */
+	readonly silence: number;
+	/** What it runs; default: what evaluates. Tests have their own. */
+	readonly module?: URL | undefined;
 	readonly onNotice: (text: string) => void;
 };
 
@@ -55,19 +69,26 @@ export class EvaluatorLife {
 	#refused = false;
 	#abandoned = false;
 	#over = false;
+	/** Why it was ended from here. */
+	#why: string | undefined;
+	/** Ends it when it is silent, and when it does not get on. */
+	#silence: Watch;
+	#progress: Watch | undefined;
+	#done = '';
 
 	constructor(options: LifeOptions) {
 		this.#options = options;
 		this.#ready.promise.catch(() => {});
-		this.#child = fork(MODULE, {
+		this.#child = fork(options.module ?? MODULE, {
 			serialization: 'advanced',
 			execArgv: [],
-			env: environment(),
+			env: environment(options.setup),
 			stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
 		});
 		this.#child.on('message', (report: Report) => this.#heard(report));
 		this.#child.on('error', ({ message }) => this.#end(message));
-		this.#child.on('exit', (code, signal) => this.#end(whyEnded(code, signal)));
+		this.#child.on('exit', (code, signal) => this.#end(this.#why ?? whyEnded(code, signal)));
+		this.#silence = this.#watch(START_SILENCES, 'it did not start');
 		this.#send({ kind: 'start', setup: options.setup });
 	}
 
@@ -118,9 +139,13 @@ export class EvaluatorLife {
 		signal?.addEventListener('abort', abort, { once: true });
 		const { promise, resolve, reject } = Promise.withResolvers<string>();
 		this.#call = { number, onProgress, resolve, reject };
+		this.#silence = this.#watch(1, 'it gave no sign of life');
+		this.#progress = this.#watch(STUCK_SILENCES, 'it got no further');
 		this.#send({ kind: 'evaluate', call: number, job });
 		return promise.finally(() => {
 			clearTimeout(patience);
+			this.#silence.stop();
+			this.#progress?.stop();
 			signal?.removeEventListener('abort', abort);
 		});
 	}
@@ -140,17 +165,29 @@ export class EvaluatorLife {
 		void this.kill().then(() => call.reject(aborted()));
 	}
 
+	/** Ends it when nothing is heard for so many times as long as it may be silent. */
+	#watch(silences: number, what: string): Watch {
+		const milliseconds = silences * this.#options.silence;
+		return new Watch(milliseconds, () => {
+			this.#why = `${what} for ${Math.round(milliseconds / 1000)} s`;
+			void this.kill();
+		});
+	}
+
 	#send(order: Order): void {
 		// What cannot be sent is to a process that is over, and its end is heard by itself.
 		this.#child.send(order, () => {});
 	}
 
 	#heard(report: Report): void {
-		if (report.kind === 'ready') this.#ready.resolve(report.backend);
-		else if (report.kind === 'notice') this.#options.onNotice(report.text);
-		else if (report.kind === 'progress') {
-			if (this.#call?.number === report.call) this.#call.onProgress?.(report.progress);
-		} else if (report.kind === 'refused') {
+		this.#silence.heard();
+		if (report.kind === 'alive') return;
+		if (report.kind === 'ready') {
+			this.#silence.stop();
+			this.#ready.resolve(report.backend);
+		} else if (report.kind === 'notice') this.#options.onNotice(report.text);
+		else if (report.kind === 'progress') this.#heardProgress(report);
+		else if (report.kind === 'refused') {
 			this.#refused = true;
 			this.#ready.reject(errorOf(report.refusal));
 			void this.kill();
@@ -162,6 +199,14 @@ export class EvaluatorLife {
 		}
 	}
 
+	#heardProgress({ call, progress }: Extract<Report, { kind: 'progress' }>): void {
+		if (this.#call?.number !== call) return;
+		const done = `${progress.stage} ${progress.done}`;
+		if (done !== this.#done) this.#progress?.heard();
+		this.#done = done;
+		this.#call.onProgress?.(progress);
+	}
+
 	#take(number: number): Call | undefined {
 		const call = this.#call?.number === number ? this.#call : undefined;
 		if (call !== undefined) this.#call = undefined;
@@ -171,6 +216,7 @@ export class EvaluatorLife {
 	#end(why: string): void {
 		if (this.#over) return;
 		this.#over = true;
+		this.#silence.stop();
 		const reason = lost(why);
 		this.#ready.reject(reason);
 		this.#ended.resolve(reason);

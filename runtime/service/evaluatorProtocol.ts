@@ -33,6 +33,8 @@ export type Report =
 	/** The program cannot be loaded, now or later. */
 	| { readonly kind: 'refused'; readonly refusal: Refusal }
 	| { readonly kind: 'notice'; readonly text: string }
+	/** It runs: said every second of an evaluation. */
+	| { readonly kind: 'alive' }
 	| { readonly kind: 'progress'; readonly call: number; readonly progress: Progress }
 	/** `loaded`: the key sets that are in memory. */
 	| { readonly kind: 'done'; readonly call: number; readonly output: string; readonly loaded: readonly string[] }

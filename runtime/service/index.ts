@@ -2,6 +2,7 @@ export { RefusedError } from '../errors.ts';
 export type { ModelCard, Prediction } from '../modelCard.ts';
 export { type AppOptions, makeApp } from './app.ts';
 export { readTokens, type Token } from './auth.ts';
+export type { S3Options } from './blobSource.ts';
 export type { BlobStore } from './blobs.ts';
 export { readServed, type ServedProgram } from './card.ts';
 export type { ServiceOptions } from './context.ts';

@@ -1,23 +1,27 @@
 import { join } from 'node:path';
 import { readHalves } from '../buildFolder.ts';
 import { defaultMemoryLimit, freeMemory } from '../memory.ts';
-import type { EngineName } from '../plan.ts';
+import type { EngineName, ServerProgram } from '../plan.ts';
+import { type BlobSource, openBlobs, type S3Options, s3Source, shortName } from './blobSource.ts';
 import type { BlobStore } from './blobs.ts';
 import { readServed } from './card.ts';
 import type { ServiceOptions } from './context.ts';
-import { openDiskBlobs } from './diskBlobs.ts';
 import { type EvaluatorProcess, startEvaluator } from './evaluator.ts';
+import { lockFolder } from './folderLock.ts';
 import type { JobQueue } from './jobs.ts';
 import { openKeyStore } from './keySets.ts';
 import type { KeyStore } from './keyStore.ts';
 import type { LaneEvaluator } from './lanes.ts';
 import { openLocalQueue } from './localQueue.ts';
+import { claimPrefix } from './s3Owner.ts';
 
 export type OpenOptions = {
 	/** Build directory of the program. */
 	readonly build: string;
 	/** Folder in which keys, inputs, outputs and accepted evaluations outlive this process; one process at a time may use it. */
 	readonly data: string;
+	/** A bucket for keys, inputs and outputs, with the credentials in the environment; `data` has the books and copies then. */
+	readonly s3?: S3Options | undefined;
 	/** Processes that evaluate, one evaluation at a time each; default: 1. */
 	readonly workers?: number | undefined;
 	/** Threads of an evaluation; default: 1. */
@@ -32,7 +36,7 @@ export type OpenOptions = {
 	readonly mostWaiting?: number | undefined;
 	/** Makes the queue, where evaluations are not done by processes of this one. */
 	readonly makeQueue?: ((parts: QueueParts) => Promise<ServiceQueue>) | undefined;
-	/** Told the seconds that an evaluation took in a process of this one. */
+	/** Told the seconds that an evaluation took. */
 	readonly onEvaluated?: ((seconds: number) => void) | undefined;
 	/** Told in a sentence what an operator should know. */
 	readonly onNotice?: ((text: string) => void) | undefined;
@@ -44,6 +48,7 @@ export type QueueParts = {
 	readonly keys: KeyStore;
 	/** Of jobs, beside the blobs. */
 	readonly folder: string;
+	readonly onEvaluated: (seconds: number) => void;
 };
 
 /** A queue that knows which blobs it needs. */
@@ -79,15 +84,15 @@ const timed = (evaluator: EvaluatorProcess, onEvaluated: (seconds: number) => vo
 
 /** The queue over processes of this one. */
 const localQueue = async (
-	{ build, workers = 1, threads, backend, mostWaiting, onNotice, onEvaluated = () => {} }: OpenOptions,
-	{ blobs, keys, folder }: QueueParts,
-	root: string,
+	{ build, workers = 1, threads, backend, mostWaiting, onNotice }: OpenOptions,
+	{ blobs, keys, folder, onEvaluated }: QueueParts,
+	source: BlobSource,
+	predictedMs: number,
 ): Promise<{ readonly queue: ServiceQueue; readonly started: Promise<void> }> => {
-	const source = { kind: 'disk', folder: root } as const;
 	// Each process has its share of what one would take.
 	const memoryLimit = defaultMemoryLimit(freeMemory()) / workers;
 	const evaluators = Array.from({ length: workers }, () =>
-		timed(startEvaluator({ build, blobs: source, threads, backend, memoryLimit, onNotice }), onEvaluated),
+		timed(startEvaluator({ build, blobs: source, threads, backend, memoryLimit, predictedMs, onNotice }), onEvaluated),
 	);
 	const started = Promise.all(evaluators.map((evaluator) => evaluator.started)).then(() => {});
 	started.catch(() => {});
@@ -101,23 +106,44 @@ const localQueue = async (
  *     await app.register(service, { prefix: '/digits', ...digits, tokens });
  *     app.addHook('onClose', () => digits.close(30_000));
  *
- * Throws RefusedError 'program' for a build directory that is broken or of another version.
+ * Throws RefusedError 'program' for a build directory that is broken or of another version, 'misuse' where another process uses the
+ * folder, and 'stopped' where S3 cannot be reached.
  */
 export const openService = async (options: OpenOptions): Promise<OpenedService> => {
-	const { build, data, makeQueue, onNotice = () => {} } = options;
-	const program = readServed(build);
+	const { build, data, makeQueue, s3 } = options;
 	const { server } = readHalves(build);
-	const own = server.fingerprint.slice(0, 16);
 	// Workers of other machines look for blobs in the folder itself; otherwise every program has one of its own.
-	const root = makeQueue === undefined ? join(data, own) : data;
-	const blobs = await openDiskBlobs(root);
+	const shared = makeQueue !== undefined && s3 === undefined;
+	const root = shared ? data : join(data, shortName(server.fingerprint));
+	const release = await lockFolder(root);
+	try {
+		return await openLocked(options, server, root, release);
+	} catch (error) {
+		release();
+		throw error;
+	}
+};
+
+/** The same in a folder that is this process' own until it is given back. */
+const openLocked = async (
+	options: OpenOptions,
+	server: ServerProgram,
+	root: string,
+	release: () => void,
+): Promise<OpenedService> => {
+	const { build, data, makeQueue, s3, onNotice = () => {}, onEvaluated = () => {} } = options;
+	const program = readServed(build);
+	const own = shortName(server.fingerprint);
+	const source: BlobSource = s3 === undefined ? { kind: 'disk', folder: root } : s3Source(s3, server.fingerprint, data);
+	const blobs = await openBlobs(source, { onNotice });
+	if (source.kind === 's3') await claimPrefix(source, root);
 	const { keyQuota = 1e9, keyTotal = 20e9, keyTtlMs = WEEK } = options;
 	const limits = { ownerBytes: keyQuota, totalBytes: Math.max(keyQuota, keyTotal), ttlMs: keyTtlMs };
 	const keys = await openKeyStore({ program: server, blobs, folder: join(root, `keys-${own}`), ...limits });
-	const parts = { fingerprint: server.fingerprint, blobs, keys, folder: join(root, `jobs-${own}`) };
+	const parts = { fingerprint: server.fingerprint, blobs, keys, folder: join(root, `jobs-${own}`), onEvaluated };
 	const { queue, started } =
 		makeQueue === undefined
-			? await localQueue(options, parts, root)
+			? await localQueue(options, parts, source, program.predicted.evaluateMs)
 			: { queue: await makeQueue(parts), started: Promise.resolve() };
 
 	/** Key sets that are too old, and blobs that nobody names. */
@@ -126,7 +152,7 @@ export const openService = async (options: OpenOptions): Promise<OpenedService> 
 		await blobs.sweep(new Set([...keys.names(), ...(await queue.names())]), Date.now() - UNNAMED_MS);
 	};
 	const sweepQuietly = (): Promise<void> =>
-		sweep().catch(() => onNotice('what is not needed any more could not be removed from the data folder'));
+		sweep().catch(() => onNotice('what is not needed any more could not be removed'));
 	await sweepQuietly();
 	const sweeping = setInterval(sweepQuietly, SWEEP_MS);
 	sweeping.unref();
@@ -135,6 +161,7 @@ export const openService = async (options: OpenOptions): Promise<OpenedService> 
 		close: async (graceMs) => {
 			clearInterval(sweeping);
 			await queue.close(graceMs);
+			release();
 		},
 	};
 };

@@ -1,6 +1,12 @@
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import {
+	errorCodes,
+	type FastifyInstance,
+	type FastifyPluginAsync,
+	type FastifyReply,
+	type FastifyRequest,
+} from 'fastify';
 import { refusalBody, refusalOf } from './answers.ts';
 import { ownerOf } from './auth.ts';
 import { discardRest } from './body.ts';
@@ -37,10 +43,14 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, options) 
 	});
 };
 
-/** Bodies are bytes that the routes read as they come; those of other types are refused unread. */
+/** Bodies are bytes that the routes read as they come; those of other types, and compressed ones, are refused unread. */
 const takeBytesOnly = (app: FastifyInstance): void => {
 	app.removeAllContentTypeParsers();
-	app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+	app.addContentTypeParser('application/octet-stream', ({ headers }, payload, done) => {
+		const encoding = headers['content-encoding'] ?? 'identity';
+		if (encoding === 'identity') done(null, payload);
+		else done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE(encoding));
+	});
 };
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>;

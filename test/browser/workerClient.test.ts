@@ -126,12 +126,40 @@ test('a program that is none is refused, and the worker ended', async () => {
 	await refusal(() => createWorkerClient(broken as typeof program.client, { worker: inThread() }), 'program');
 });
 
-test('a signal ends a call though the worker does not answer', async () => {
+test('a signal ends a call though the worker does not answer, and a worker that is being set up', async () => {
 	const controller = new AbortController();
-	const made = createWorkerClient(program.client, { worker: inThread(true), signal: controller.signal });
-	setTimeout(() => controller.abort(), 0);
-	await refusal(() => made, 'aborted');
+	const reason = new Error('enough');
+	let ended = 0;
+	const silent = inThread(true)();
+	const terminate = (): void => {
+		ended++;
+		silent.terminate();
+	};
+	const worker = (): WorkerLike => ({ ...silent, terminate });
+	const made = createWorkerClient(program.client, { worker, signal: controller.signal });
+	setTimeout(() => controller.abort(reason), 0);
+	const error = await made.catch((refused: unknown) => refused);
+	assert.instance(error, RefusedError);
+	assert.equal([(error as RefusedError).code, (error as RefusedError).cause === reason, ended], ['aborted', true, 1]);
 	await refusal(() => createWorkerClient(program.client, { worker: inThread(), signal: controller.signal }), 'aborted');
+});
+
+test('results are published and counted as by a client, and what counts wrongly starts no worker', async () => {
+	const done = { decided: 0, rounded: 0, flooded: 0, refused: 0 };
+	const options = { worker: inThread(), publishing: { done: { ...done, decided: 3 }, most: 5 } };
+	const client = await createWorkerClient(program.client, options);
+	const server = await createServer(program.server, program.constants);
+	await server.loadKeyParts(client.keySet, (await collect(client.evaluationKeyParts())).map(({ bytes }) => bytes)); // biome-ignore format: one thought
+	const result = await client.decrypt(await server.evaluate(await client.encrypt({ features })));
+	const { outputs } = client.publish(result, { mode: 'decision' });
+	const expected = clear(new Map([['features', features]])).get('probability')?.data[0] as number;
+	assert.equal([...(outputs.get('probability')?.data ?? [])], [expected > 0.5 ? 1 : 0]);
+	assert.equal(client.publications, { ...done, decided: 4 });
+	await refusal(async () => client.publish(result, { mode: 'round', digits: 9 }), 'publish');
+	client.dispose();
+	await server.dispose();
+	const worker = (): WorkerLike => assert.unreachable('a worker was started') as never;
+	await refusal(() => createWorkerClient(program.client, { worker, publishing: { most: 0 } }), 'misuse');
 });
 
 test('a worker that cannot be started refuses what was asked of it', async () => {

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert';
 import type { Audit } from '../../cli/audit/audit.ts';
 import { maskingOf } from '../../cli/audit/masking.ts';
 import { judgements, securityOf } from '../../cli/audit/tables.ts';
-import { writeFiles } from '../../cli/buildDir.ts';
+import { readReport, writeFiles } from '../../cli/buildDir.ts';
+import type { ShownReport } from '../../cli/report/exposure.ts';
 import { isPrime } from '../../compiler/ckks/primes.ts';
 import { fingerprintOf } from '../../compiler/codegen/program.ts';
 import { compile, writeBuild } from '../../compiler/index.ts';
@@ -157,6 +158,64 @@ test('slots that show more than the outputs are found', async ({ folder }) => {
 	const hidden = withOutput({ parts: first });
 	assert.ok((maskingOf(hidden).outputs[0]?.leftovers ?? 0) > 0);
 	await finds(folder, filesOf(hidden), 'masking');
+});
+
+test('leftovers are a lesser finding where the report of the very program says that masking is off', async ({
+	folder,
+}) => {
+	const open = compile(tiny(), { masking: false });
+	const files = writeBuild(open);
+	const { status, audit } = await audited(write(folder, files));
+	assert.equal([status, highOf(audit)], [0, []]);
+	const [found] = audit.findings.filter(({ severity, about }) => severity === 'low' && about === 'masking');
+	assert.match(found?.what ?? '', /^masking is off, and \d+ of \d+ slots of output 'y'/);
+	assert.match(found?.remedy ?? '', /--masking off/);
+	const json = files.get('report.json') as string;
+	const lies = json.replace(/"on": ?false/, '"on":true');
+	assert.is.not(lies, json);
+	await finds(folder, new Map([...files, ['report.json', lies]]), 'masking');
+	const elsewhere = json.replaceAll(open.program.client.fingerprint, good.client.fingerprint);
+	await finds(folder, new Map([...files, ['report.json', elsewhere]]), 'masking');
+	await finds(folder, new Map([...files].filter(([name]) => name !== 'report.json')), 'masking');
+});
+
+test('compile says what masking costs and who sees what, and warns where it is off', async ({ folder }) => {
+	const path = join(folder, 'tiny.onnx');
+	writeFileSync(path, tiny());
+	const built = async (
+		name: string,
+		...options: readonly string[]
+	): Promise<Ended & { readonly report: ShownReport }> => {
+		const build = join(folder, name);
+		const ended = await start('compile', path, '-o', build, ...options);
+		assert.is(ended.status, 0, ended.stderr);
+		return { ...ended, report: readReport(build) as ShownReport };
+	};
+	const on = await built('on');
+	assert.match(on.stdout, /\noutput masking +on[,:] /);
+	assert.is(on.report.masking.price?.free, false);
+	const { audit } = await audited(join(folder, 'on'));
+	assert.equal(on.report.exposure, { parties: audit.parties, tables: audit.tables });
+	const off = await built('off', '--masking', 'off');
+	assert.match(off.stderr, /Warning: Masking is off: /);
+	assert.match(off.stdout, /\noutput masking +off: up to \d+ slots hold partial sums/);
+	assert.is(off.report.masking.price, undefined);
+	const late = await start('inspect', join(folder, 'off'), '--masking', 'on');
+	assert.is(late.status, 2);
+	assert.match(late.stderr, /--masking would change nothing/);
+});
+
+test('inputs are drawn around zero where those around the middle of the range leave the modulus', () => {
+	const withRange = (range: readonly [number, number]): Program => ({
+		...good,
+		client: { ...good.client, inputs: good.client.inputs.map((input) => ({ ...input, range })) },
+	});
+	const far = maskingOf(withRange([0, 200]));
+	assert.is(far.around, 'zero');
+	assert.ok(far.share < 1);
+	assert.ok(far.outputs.every(({ leftovers }) => leftovers === 0));
+	assert.equal([maskingOf(good).around, maskingOf(good).share], ['middle', 1]);
+	assert.throws(() => maskingOf(withRange([1e9, 1e9 + 1])), /leaves the modulus/);
 });
 
 test('slots of samples in a batch, and of one in every slot, show nothing but the outputs', () => {

@@ -297,20 +297,12 @@ test('what computes and on how many threads is in the result, and node-seal says
 test('the run by files computes with every engine', async ({ folder, build }) => {
 	const path = (name: string): string => join(folder, name);
 	const input = array(folder, 'byFiles.npy', [1, 2], [0.5, -0.25]);
+	const several = array(folder, 'several.npy', [3, 2], [0.1, 0.2, 0.5, -0.25, 0.3, 0.4]);
 	const done = async (...args: readonly string[]): Promise<Record<string, unknown>> => json(...args);
 	await done('keygen', build, '--secret', path('secret.bin'), '--public', path('public.bin'));
-	await done(
-		'encrypt',
-		build,
-		'--secret',
-		path('secret.bin'),
-		'--input',
-		input,
-		'--output',
-		path('in.bin'),
-		'--threads',
-		'2',
-	);
+	const encrypt = ['encrypt', build, '--secret', path('secret.bin'), '--input', several, '--output', path('in.bin')];
+	await done(...encrypt, '--sample', '1', '--threads', '2');
+	assert.match((await start(...encrypt, '--sample', '3')).stderr, /no sample 3: they are numbered from 0 to 2/);
 	const clear = (await json('run', build, '--input', input, '--backend', 'clear')).outputs as Outputs;
 	for (const args of [[], ['--threads', '2'], ['--backend', 'seal']]) {
 		await done(

@@ -94,6 +94,25 @@ const codeOf = (text: string): string => {
 	return text.replace(token, '');
 };
 
+test('the types of inputs are as deep as their shapes, with dimensions of 1 or without, and pictures where they can be', () => {
+	const typeOf = (shape: readonly number[]): string => {
+		const inputs = program.client.inputs.map((input) => ({ ...input, name: 'x', shape }));
+		const text = clientTypes({ ...program.client, inputs });
+		return /readonly "x": (.*);/.exec(text)?.[1] ?? '';
+	};
+	assert.is(typeOf([]), 'Numbers<1>');
+	assert.is(typeOf([7]), 'Numbers<1>');
+	assert.is(typeOf([1, 30]), 'Numbers<1 | 2>');
+	assert.is(typeOf([2, 3]), 'Numbers<1 | 2> | Picture');
+	assert.is(typeOf([1, 3, 8, 9]), 'Numbers<1 | 3 | 4> | Picture');
+	assert.is(typeOf([1, 8, 9, 3]), 'Numbers<1 | 3 | 4> | Picture');
+	assert.is(typeOf([1, 1, 8, 9]), 'Numbers<1 | 2 | 3 | 4> | Picture');
+	assert.is(typeOf([8, 9, 1]), 'Numbers<1 | 2 | 3> | Picture');
+	assert.is(typeOf([4, 8, 9]), 'Numbers<1 | 3>');
+	assert.is(typeOf([2, 3, 8, 9]), 'Numbers<1 | 4>');
+	assert.is(typeOf([1, 1, 2, 8, 9]), 'Numbers<1 | 3 | 4 | 5>');
+});
+
 test('names from a model cannot end a comment or a line of the generated modules', () => {
 	const names = ['*/ evil(); /*', 'a\nevil();', 'a\u2028evil();', 'a\u2029evil();', '`;evil();`', "'; evil(); '"];
 	for (const name of names) {

@@ -1,7 +1,14 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Client, createClient } from '../../runtime/client.ts';
-import { type ConnectOptions, connect, RefusedError, type Remote, RemoteError } from '../../runtime/remote/index.ts';
+import {
+	type ConnectOptions,
+	connect,
+	RefusedError,
+	type Remote,
+	type RemoteClient,
+	RemoteError,
+} from '../../runtime/remote/index.ts';
 import { cardOf, type Fault, startFake } from './fake.ts';
 import { modelOf } from './model.ts';
 
@@ -43,7 +50,7 @@ const thrown = async (promise: Promise<unknown>): Promise<RefusedError | RemoteE
 };
 
 const answersRight = async (
-	remote: Pick<Remote<never>, 'infer'>,
+	remote: Pick<Remote<RemoteClient>, 'infer'>,
 	{ sampleOf, errorOf }: Model,
 	k = 0,
 ): Promise<void> => {

@@ -6,14 +6,18 @@ import type { Result } from '../../runtime/results.ts';
 
 type Sample = ReadonlyMap<string, Float64Array>;
 
+/** Of a result, what is compared. */
+type Found = { readonly outputs: ReadonlyMap<string, { readonly raw: { readonly data: ArrayLike<number> } }> };
+
 /** The largest error of what was decrypted, as a share of what the program predicts at most. */
-const shareOf = ({ outputs }: ClientProgram, found: Result, clear: Result): number =>
+const shareOf = ({ outputs }: ClientProgram, found: Found, clear: Found): number =>
 	Math.max(
 		...outputs.map(({ name, predictedError }) => {
 			const expected = clear.outputs.get(name)?.raw.data ?? new Float64Array();
 			const values = found.outputs.get(name)?.raw.data ?? new Float64Array();
 			if (values.length !== expected.length || expected.length === 0) return Number.POSITIVE_INFINITY;
-			return Math.max(...expected.map((value, i) => Math.abs((values[i] ?? Number.NaN) - value))) / predictedError;
+			const errors = Array.from(expected, (value, i) => Math.abs((values[i] ?? Number.NaN) - value));
+			return Math.max(...errors) / predictedError;
 		}),
 	);
 
@@ -28,7 +32,7 @@ const answersOf = (model: ZooModel, program: Program) => {
 		known.set(k, clear);
 		return clear;
 	};
-	return { sampleOf, errorOf: (found: Result, k: number): number => shareOf(program.client, found, clearOf(k)) };
+	return { sampleOf, errorOf: (found: Found, k: number): number => shareOf(program.client, found, clearOf(k)) };
 };
 
 /** A model of the zoo, compiled, with its answers. */

@@ -44,7 +44,7 @@ const pathOf = (name: string): string => join(import.meta.dirname, 'vectors', `$
 if (process.env.UPDATE_GOLDEN === '1')
 	for (const [name, text] of await makeVectors()) writeFileSync(pathOf(name), text);
 
-const vectors = ['keys', 'inputs', 'outputs', 'private'].map(
+const vectors = ['keys', 'inputs', 'outputs', 'private', 'input'].map(
 	(name): Vector => JSON.parse(readFileSync(pathOf(name), 'utf8')),
 );
 const messageOf = ({ message }: Vector): Uint8Array => new Uint8Array(Buffer.from(message, 'base64'));
@@ -212,8 +212,8 @@ for (const vector of vectors) {
 			[3, 'magic', /begin with ONSL/],
 			[4, 'version', /version/],
 			[5, 'kind', /instead of/],
-			[6, 'reserved', /reserved/],
-			[7, 'reserved', /reserved/],
+			[6, 'input', /reserved|holds input/],
+			[7, 'input', /reserved|holds input/],
 			[8, 'fingerprint', /program/],
 			[39, 'fingerprint', /program/],
 			[60, 'number of parts', /parts instead of/],

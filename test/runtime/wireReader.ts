@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
  * A reader that does what docs/wire.md says. It imports nothing of the runtime, so that the document, the
  * vectors and the runtime can be held against each other. It is small, not fast.
  */
-export type Kind = 'keys' | 'inputs' | 'outputs' | 'private';
+export type Kind = 'keys' | 'inputs' | 'outputs' | 'private' | 'input';
 
 export type Parameters = {
 	readonly ringDegree: number;
@@ -12,12 +12,13 @@ export type Parameters = {
 	readonly specialPrime: number;
 };
 
-/** What a reader knows before it reads; `batch` is the most samples of inputs and outputs. */
+/** What a reader knows before it reads; `batch` is the most samples of inputs and outputs, `index` the input that is due. */
 export type Asked = {
 	readonly kind: Kind;
 	readonly fingerprint: string;
 	readonly batch: number;
 	readonly lengths: readonly number[];
+	readonly index?: number;
 };
 
 export type Envelope = { readonly keySet: string; readonly samples: number; readonly parts: readonly Uint8Array[] };
@@ -45,7 +46,7 @@ const DIGEST = 32;
 const SEED = 64;
 const KEY_HEAD = 8;
 const RECORD_HEAD = 88;
-const CODES: Readonly<Record<Kind, number>> = { keys: 1, inputs: 2, outputs: 3, private: 4 };
+const CODES: Readonly<Record<Kind, number>> = { keys: 1, inputs: 2, outputs: 3, private: 4, input: 5 };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -73,14 +74,14 @@ const partsOf = (message: Uint8Array, lengths: readonly number[]): readonly Uint
 
 /** The envelope. Throws WireError for anything but a message that is `asked` for. */
 export const readEnvelope = (message: Uint8Array, asked: Asked): Envelope => {
-	const { kind, fingerprint, batch, lengths } = asked;
+	const { kind, fingerprint, batch, lengths, index = 0 } = asked;
 	const start = HEAD + TABLE_ENTRY * lengths.length;
 	need(message.length >= HEAD, 'length of the message');
 	const view = new DataView(message.buffer, message.byteOffset, message.length);
 	need(hex(message.subarray(0, 4)) === '4f4e534c', 'magic');
 	need(view.getUint8(4) === 1, 'version');
 	need(view.getUint8(5) === CODES[kind], 'kind');
-	need(view.getUint16(6, true) === 0, 'reserved');
+	need(view.getUint16(6, true) === index, 'input');
 	need(hex(message.subarray(8, 40)) === fingerprint, 'fingerprint');
 	const samples = view.getUint32(56, true);
 	if (kind === 'keys' || kind === 'private') need(samples === 0, 'samples');

@@ -29,6 +29,8 @@ export type Vector = {
 	readonly fingerprint: string;
 	readonly keySet: string;
 	readonly samples: number;
+	/** Of the kind 'input': which one. */
+	readonly index?: number;
 	readonly lengths: readonly number[];
 	readonly parts: readonly PartVector[];
 	readonly digest: string;
@@ -75,7 +77,7 @@ const keyOf = (steps: number, level: number, salt: number): PartVector => ({
 	),
 });
 
-const contents: readonly (Pick<Vector, 'kind' | 'samples'> & { readonly parts: readonly PartVector[] })[] = [
+const contents: readonly (Pick<Vector, 'kind' | 'samples' | 'index'> & { readonly parts: readonly PartVector[] })[] = [
 	{ kind: 'keys', samples: 0, parts: [keyOf(0, 1, 1), keyOf(1, 0, 2), keyOf(5, 5, 3)] },
 	{
 		kind: 'inputs',
@@ -101,6 +103,7 @@ const contents: readonly (Pick<Vector, 'kind' | 'samples'> & { readonly parts: r
 			{ form: 'secret', parmsId: PARMS_ID, residues: residuesOf([...PARAMETERS.primes, PARAMETERS.specialPrime], 8) },
 		],
 	},
+	{ kind: 'input', samples: 1, index: 258, parts: [{ form: 'seeded', level: 3, ...seededOf(upTo(3), 9) }] },
 ];
 
 /** What SEAL knows of a level; the special prime is last at that of keys, which is where `level` is undefined. */
@@ -197,11 +200,11 @@ const packPart = (part: PartVector, parameters: Parameters): Uint8Array => {
 
 /** What the runtime writes for the values of a vector. */
 export const write = async (
-	vector: Pick<Vector, 'kind' | 'parameters' | 'fingerprint' | 'keySet' | 'samples' | 'parts'>,
+	vector: Pick<Vector, 'kind' | 'index' | 'parameters' | 'fingerprint' | 'keySet' | 'samples' | 'parts'>,
 ): Promise<{ readonly message: Uint8Array; readonly lengths: readonly number[] }> => {
-	const { kind, fingerprint, keySet, samples, parameters } = vector;
+	const { kind, fingerprint, keySet, samples, parameters, index = 0 } = vector;
 	const parts = vector.parts.map((part) => packPart(part, parameters));
-	const head = { kind, fingerprint, keySet: Buffer.from(keySet, 'hex'), samples };
+	const head = { kind, fingerprint, keySet: Buffer.from(keySet, 'hex'), samples, index };
 	return { message: await writeMessage(head, parts), lengths: parts.map(({ length }) => length) };
 };
 
@@ -216,6 +219,7 @@ export const makeVectors = (): Promise<readonly (readonly [name: string, text: s
 				fingerprint: '0123456789abcdef'.repeat(4),
 				keySet: 'c0c1c2c3c4c5c6c7c8c9cacbcccdcecf',
 				samples: content.samples,
+				...(content.index === undefined ? {} : { index: content.index }),
 				parts: content.parts,
 			};
 			const { message, lengths } = await write(values);

@@ -5,6 +5,7 @@ import { InternalError } from '../../compiler/errors.ts';
 import { type Op, SlotBuilder, type SlotCircuit } from '../../compiler/slots/circuit.ts';
 import { depthOf, earliestDepths, isProduct, latestDepths } from '../../compiler/slots/depths.ts';
 import { evaluateAll } from '../../compiler/slots/evaluate.ts';
+import { intervalMagnitudes } from '../../compiler/slots/intervals.ts';
 import { boundedMagnitudes, observedMagnitudes } from '../../compiler/slots/magnitudes.ts';
 import { print } from '../../compiler/slots/text.ts';
 import { verify } from '../../compiler/slots/verify.ts';
@@ -132,6 +133,40 @@ test('bounds of magnitudes hold what is observed', () => {
 		}),
 		REPEATABLE,
 	);
+});
+
+test('bounds by intervals hold what is observed, and are no looser than those of magnitudes', () => {
+	const moved = (by: number) =>
+		new Map([...inputs].map(([name, parts]) => [name, parts.map((part) => part.map((v, t) => v + (t % 3) * by))]));
+	const [low, high] = [moved(-0.25), moved(0.5)];
+	const largest = new Map(
+		[...low].map(([name, parts]) => [
+			name,
+			parts.map((part, p) => part.map((v, t) => Math.max(Math.abs(v), Math.abs(high.get(name)?.[p]?.[t] ?? 0)))),
+		]),
+	);
+	fc.assert(
+		fc.property(circuits, (circuit) => {
+			const bounded = intervalMagnitudes(circuit, low, high);
+			const loose = boundedMagnitudes(circuit, largest);
+			observedMagnitudes(circuit, [inputs, low, high]).forEach((value, id) => {
+				assert.ok(value <= (bounded[id] as number) * (1 + 1e-12) + 1e-300);
+				assert.ok((bounded[id] as number) <= (loose[id] as number) * (1 + 1e-12));
+			});
+		}),
+		REPEATABLE,
+	);
+});
+
+test('the recursion of Chebyshev polynomials stays between -2 and 2 by intervals', () => {
+	const builder = new SlotBuilder(4);
+	let v = builder.input('x', 0);
+	for (let k = 0; k < 8; k++) v = builder.addPlain(builder.multiply(v, v), Float64Array.of(-2, -2, -2, -2));
+	const circuit = builder.build([{ name: 'y', parts: [v] }]);
+	const ends = [-2, 2].map((end) => new Map([['x', [new Float64Array(4).fill(end)]]]));
+	const [low = new Map(), high = new Map()] = ends;
+	assert.is(intervalMagnitudes(circuit, low, high)[v], 2);
+	assert.ok((boundedMagnitudes(circuit, high)[v] ?? 0) > 2 ** 256);
 });
 
 const sample = (): SlotCircuit => {

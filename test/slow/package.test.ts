@@ -1,21 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-	chmodSync,
-	mkdirSync,
-	mkdtempSync,
-	readdirSync,
-	readFileSync,
-	rmSync,
-	statSync,
-	symlinkSync,
-	writeFileSync,
-} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readArrays, writeNpy } from '../../cli/arrays.ts';
 import type { Report } from '../../compiler/report.ts';
+import { installPackage } from './installed.ts';
+import { firstWords, startScript } from './serve.ts';
+import { TYPED_APP } from './typedApp.ts';
 
 /** The package as it is published, in a project of its own: built JavaScript only, encrypted from end to end. */
 const root = join(import.meta.dirname, '..', '..');
@@ -28,15 +21,7 @@ const test = suite('package', { project: '' });
 
 test.before((context) => {
 	context.project = mkdtempSync(join(tmpdir(), 'onnx-seal-package-'));
-	const modules = join(context.project, 'node_modules');
-	mkdirSync(modules);
-	execFileSync('npm', ['pack', '--silent', '--pack-destination', context.project], { cwd: root });
-	const archive = readdirSync(context.project).find((name) => name.endsWith('.tgz')) ?? '';
-	execFileSync('tar', ['-xzf', join(context.project, archive), '-C', modules]);
-	symlinkSync(join(modules, 'package'), join(modules, 'onnx-seal'));
-	for (const name of readdirSync(join(root, 'node_modules')))
-		if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
-	writeFileSync(join(context.project, 'package.json'), '{"type":"module"}');
+	installPackage(context.project);
 });
 
 test.after((context) => {
@@ -47,14 +32,14 @@ const run = (project: string, args: readonly string[]) =>
 	spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', maxBuffer: 2 ** 28 });
 
 const cli = (project: string, ...args: readonly string[]): Json => {
-	const bin = join(project, 'node_modules', 'package', 'cli', 'bin.js');
+	const bin = join(project, 'node_modules', 'onnx-seal', 'cli', 'bin.js');
 	const { status, stdout, stderr } = run(project, [bin, ...args, '--json', '--quiet']);
 	assert.equal([status, stderr], [0, ''], args.join(' '));
 	return JSON.parse(stdout) as Json;
 };
 
 test('the package holds no TypeScript source and nothing of the tests', ({ project }) => {
-	const files = readdirSync(join(project, 'node_modules', 'package'), { recursive: true, encoding: 'utf8' });
+	const files = readdirSync(join(project, 'node_modules', 'onnx-seal'), { recursive: true, encoding: 'utf8' });
 	assert.ok(files.includes(join('dist', 'cli', 'main.js')));
 	assert.equal(files.filter((file) => (/\.ts$/.test(file) && !/\.d\.ts$/.test(file)) || /^(test|bench)\b/.test(file)), []); // biome-ignore format: one thought
 });
@@ -96,6 +81,29 @@ test('the generated modules run the whole protocol and agree with the command li
 	assert.ok(Math.abs((found as number) - (expected as number)) < 0.02, `${found}, not ${expected}`);
 });
 
+const STRICT = {
+	...{ target: 'es2022', lib: ['es2022', 'dom', 'dom.iterable'], types: [], noEmit: true },
+	...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
+};
+const RESOLUTIONS = { node: { module: 'nodenext' }, bundler: { module: 'esnext', moduleResolution: 'bundler' } };
+
+test('wrong names, shapes and options are errors in a strict TypeScript app, with the resolution of Node and of bundlers', ({
+	project,
+}) => {
+	cli(project, 'compile', join(zoo('mnist-cryptonets'), 'model.onnx'), '-o', join(project, 'digits'));
+	writeFileSync(join(project, 'app.ts'), TYPED_APP);
+	for (const [name, options] of Object.entries(RESOLUTIONS)) {
+		const settings = { compilerOptions: { ...STRICT, ...options }, files: ['app.ts'] };
+		writeFileSync(join(project, `${name}.json`), JSON.stringify(settings));
+		const { status, stdout } = run(project, [
+			join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+			'-p',
+			`${name}.json`,
+		]);
+		assert.equal([status, stdout], [0, ''], name);
+	}
+});
+
 test('keygen, encrypt, infer and decrypt give the same result by files, and keep the secret key private', ({
 	project,
 }) => {
@@ -117,7 +125,7 @@ test('keygen, encrypt, infer and decrypt give the same result by files, and keep
 
 test('keys and messages that were cut off, damaged or swapped are refused with status 3', ({ project }) => {
 	const path = (name: string): string => join(project, name);
-	const bin = path(join('node_modules', 'package', 'cli', 'bin.js'));
+	const bin = path(join('node_modules', 'onnx-seal', 'cli', 'bin.js'));
 	const input = readFileSync(path('x.bin'));
 	writeFileSync(path('cut.bin'), input.subarray(0, -1));
 	const damaged = Uint8Array.from(input);
@@ -137,6 +145,30 @@ test('keys and messages that were cut off, damaged or swapped are refused with s
 		assert.equal([status, stdout], [3, ''], args.join(' '));
 		assert.match(stderr, /^error: [^\n]+\n$/);
 	}
+});
+
+test('the built service evaluates in built processes, for a client of the package', async ({ project }) => {
+	const path = (name: string): string => join(project, name);
+	const bin = path(join('node_modules', 'onnx-seal', 'cli', 'bin.js'));
+	const started = startScript(bin, ['serve', path('build'), '--port', '0', '--data', path('data'), '--json']);
+	const told = await firstWords(started);
+	assert.ok(typeof told === 'object' && told !== null && 'url' in told);
+	const [sample] = readArrays(path('x.npy')).values();
+	writeFileSync(
+		path('remote.js'),
+		`import { connect } from 'onnx-seal/runtime/remote';
+		const remote = await connect('${String(told.url)}');
+		const { outputs } = await remote.infer({ features: ${JSON.stringify([...(sample?.data ?? [])])} });
+		console.log(JSON.stringify([...outputs.get('probability').data]));
+		await remote.client.dispose();`,
+	);
+	const asked = run(project, ['remote.js']);
+	assert.is(asked.status, 0, `${asked.stderr}\n${started.log()}`);
+	const clear = cli(project, 'run', path('build'), '--input', 'x.npy', '--backend', 'clear');
+	const [expected] = (clear.outputs as Outputs)[0]?.data ?? [];
+	const [found] = JSON.parse(asked.stdout) as number[];
+	assert.ok(Math.abs((found as number) - (expected as number)) < 0.02, `${found}, not ${expected}`);
+	assert.is(await started.stop(), 0);
 });
 
 test.run();

@@ -8,13 +8,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RefusedError } from '../../runtime/errors.ts';
 import { aborted } from '../../runtime/pace.ts';
-import { openBlobs } from '../../runtime/service/blobSource.ts';
+import { openBlobs, s3Source } from '../../runtime/service/blobSource.ts';
 import { ServiceError } from '../../runtime/service/errors.ts';
 import type { Job, JobQueue, JobStatus } from '../../runtime/service/jobs.ts';
 import { countWorkers, leave, renewLeases } from '../../runtime/service/redis/leases.ts';
 import { keysOf, PARTITIONS, partitionOf, prefixOf } from '../../runtime/service/redis/names.ts';
 import { redisQueue } from '../../runtime/service/redis/queue.ts';
 import { runWorker, type WorkerOptions } from '../../runtime/service/redis/runWorker.ts';
+import { openS3Blobs } from '../../runtime/service/s3Blobs.ts';
+import { credentials, startS3 } from '../service/s3Fake.ts';
 import { makeUser, program, scratch, type User } from '../service/tiny.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
@@ -24,12 +26,18 @@ const { folder, build } = scratch();
 const bin = join(import.meta.dirname, '..', '..', 'cli', 'bin.js');
 const data = join(folder, 'data');
 
-type Setting = { redis: TestRedis; queue: JobQueue; workers: Set<ChildProcess> };
+type Setting = { redis: TestRedis; queue: JobQueue; workers: Set<ChildProcess>; seconds: number[] };
 const over = suite<Setting>('redis');
 
-const startWorker = ({ redis, workers }: Setting, name: string): ChildProcess => {
-	const args = ['worker', build, '--queue', redis.url, '--data', data, '--name', name, '--lost', '2', '--quiet'];
-	const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'ignore'] });
+const startWorker = (
+	{ redis, workers }: Setting,
+	name: string,
+	more: readonly string[] = ['--data', data],
+	variables: NodeJS.ProcessEnv = {},
+): ChildProcess => {
+	const args = ['worker', build, '--queue', redis.url, '--name', name, '--lost', '2', '--quiet', ...more];
+	const env = { ...process.env, ...variables };
+	const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'ignore', 'ignore'], env });
 	workers.add(child);
 	child.once('exit', () => workers.delete(child));
 	return child;
@@ -84,7 +92,9 @@ const workerOf = async ({ redis }: Setting, { id, keySet }: Job): Promise<string
 
 over.before(async (setting) => {
 	setting.redis = await startRedis();
-	setting.queue = redisQueue({ url: setting.redis.url, fingerprint });
+	setting.seconds = [];
+	const onEvaluated = (seconds: number): void => void setting.seconds.push(seconds);
+	setting.queue = redisQueue({ url: setting.redis.url, fingerprint, onEvaluated });
 	setting.workers = new Set();
 	await until('a connection', async () => (await setting.queue.load()).workers === 0);
 });
@@ -135,8 +145,11 @@ over('a job is one job, however often it is sent, and is not computed again once
 	assert.equal(pinned, job.keys);
 	assert.equal(new Set(await other.names()), new Set([job.input, ...job.keys]));
 	await other.close(0);
+	const told = setting.seconds.length;
 	const child = startWorker(setting, 'third');
 	await user.check(blobs, (await ended(setting, job.id))?.output, 5);
+	await until('its time', async () => setting.seconds.length === told + 1);
+	assert.ok((setting.seconds.at(-1) ?? 0) > 0);
 	assert.is((await submit(setting, job)).state, 'done');
 	assert.is((await setting.queue.load()).waiting, 0);
 	await end(child, 'SIGTERM');
@@ -174,6 +187,38 @@ over('workers share the partitions evenly, keep what they hold, and leave theirs
 	for (const name of held.keys()) await renew(name);
 	assert.is(new Set([...held.values()].flat()).size, PARTITIONS);
 	client.disconnect();
+});
+
+over('what the queue needs can be asked for before it is connected', async ({ redis }) => {
+	const notices: string[] = [];
+	const onNotice = (text: string): void => void notices.push(text);
+	const queue = redisQueue({ url: redis.url, fingerprint, onNotice });
+	assert.equal(await queue.names(), []);
+	assert.equal(notices, []);
+	await queue.close(0);
+});
+
+over('a worker that shares a bucket and no folder evaluates, and its process has the credentials', async (setting) => {
+	// More often than a client would wait for.
+	let failures = 5;
+	const store = await startS3({ next: ({ method }) => (method === 'GET' && failures-- > 0 ? 'error' : undefined) });
+	const { endpoint, bucket, prefix, region } = store.place;
+	const machine = (name: string) => join(folder, name);
+	const source = s3Source({ ...store.place, cacheBytes: 1e9 }, fingerprint, machine('one'));
+	assert.ok(source.kind === 's3');
+	const blobs = await openS3Blobs(source, credentials);
+	const user = await makeUser('ned');
+	const job = await user.job(blobs, 3);
+	const child = startWorker(
+		setting,
+		'afar',
+		['--data', machine('two'), '--blobs', `s3://${bucket}/${prefix}`, '--s3-endpoint', endpoint, '--s3-region', region],
+		{ AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey },
+	);
+	await submit(setting, job);
+	await user.check(blobs, (await ended(setting, job.id))?.output, 3);
+	await end(child, 'SIGTERM');
+	await store.close();
 });
 
 /** A worker in this process that evaluates nothing: it waits for its signal. */

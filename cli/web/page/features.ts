@@ -10,18 +10,26 @@ const GROUPS = ['Mean', 'Standard error', 'Worst'];
 /** Of a slider. */
 const STEPS = 500;
 
-type Feature = { readonly name: string; readonly range: Range };
+type Feature = {
+	readonly name: string;
+	/** One of GROUPS. */
+	readonly group: string;
+	readonly range: Range;
+};
 
 /** A number field and a slider that say the same. */
 const featureField = ({
 	name,
+	group,
 	range: [low, high],
 }: Feature): { readonly row: Node; readonly input: HTMLInputElement } => {
 	const limits = { min: String(low), max: String(high) };
-	const input = make('input', { type: 'number', step: 'any', required: true, ...limits });
+	// The same measurement is there in each group.
+	const ariaLabel = `${name}, ${group.toLowerCase()}`;
+	const input = make('input', { type: 'number', step: 'any', required: true, ariaLabel, ...limits });
 	const slider = make('input', {
 		type: 'range',
-		ariaLabel: `${name}, slider`,
+		ariaLabel: `${ariaLabel}, slider`,
 		step: String((high - low) / STEPS),
 		...limits,
 	});
@@ -43,7 +51,13 @@ export const addFeatures = (
 	ranges: readonly Range[],
 	onChange: () => void,
 ): (() => Float64Array | undefined) => {
-	const fields = ranges.map((range, i) => featureField({ name: MEASURES[i % MEASURES.length] ?? '', range }));
+	const fields = ranges.map((range, i) =>
+		featureField({
+			name: MEASURES[i % MEASURES.length] ?? '',
+			group: GROUPS[Math.floor(i / MEASURES.length)] ?? '',
+			range,
+		}),
+	);
 	GROUPS.forEach((group, g) => {
 		const rows = fields.slice(g * MEASURES.length, (g + 1) * MEASURES.length).map(({ row }) => row);
 		const details = make('details', { open: g === 0 }, make('summary', {}, group), ...rows);

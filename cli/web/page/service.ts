@@ -83,6 +83,7 @@ export const addService = ({ name, sample, missing, show }: ServiceParts): (() =
 	/** Does one thing at a time, and tells what went wrong. */
 	const busy = async (work: () => Promise<string>): Promise<void> => {
 		const ready = !run.disabled;
+		const focused = place.contains(document.activeElement);
 		keys.disabled = true;
 		run.disabled = true;
 		try {
@@ -94,6 +95,8 @@ export const addService = ({ name, sample, missing, show }: ServiceParts): (() =
 			keys.disabled = ready;
 		}
 		progress(0);
+		// A button that was disabled has lost the focus.
+		if (focused && document.activeElement === document.body) (run.disabled ? keys : run).focus();
 	};
 	keys.addEventListener('click', () =>
 		busy(async () => {

@@ -1,13 +1,11 @@
 import type { BodyKind, Graph, Id, Node } from '../graph.ts';
-import { type Fitted, fitInterval } from '../passes/fits.ts';
+import { type Fitted, fitInterval, type IntervalOptions } from '../passes/fits.ts';
 import { type Bounds, boundsOf, hull, type Interval } from '../ranges.ts';
 import { polynomialOf } from './replay.ts';
 
-export type BoundsOptions = {
+export type BoundsOptions = IntervalOptions & {
 	/** Bounds of the body's inputs by name. */
 	readonly inputs: ReadonlyMap<string, Bounds>;
-	readonly degree?: number | undefined;
-	readonly maxError?: number | undefined;
 };
 
 /**

@@ -8,6 +8,7 @@ import { type LayerError, type Replacements, replaceIn, replay } from '../approx
 import { type Point, partsOf, Search } from '../approximation/search.ts';
 import * as warn from '../approximation/warnings.ts';
 import { checkSamples, countOf } from '../calibrate.ts';
+import { depthOf } from '../depth.ts';
 import type { BodyKind, Graph, PolynomialKind } from '../graph.ts';
 import type { Bounds } from '../ranges.ts';
 import type { WindowForm } from '../windows.ts';
@@ -83,7 +84,7 @@ const DIVISOR_SHARE = Math.SQRT1_2;
  * smallest at which their relative error is 0.7 of what outputs may have.
  *
  * Without samples, intervals come from interval arithmetic, and each activation gets the near-minimax polynomial of the
- * smallest degree with an error of at most 1 % of the function's range there; else of the largest, with a warning. For
+ * smallest degree with an error of at most 1 % of the function's range there, or what was asked for; else of the largest, with a warning. For
  * what divides it is 1 % of its value, and a refusal where no degree comes near.
  *
  * Throws CompileError 'option' for an impossible degree, 'calibration' for samples that do not fit the inputs, and 'range' when
@@ -111,21 +112,29 @@ const unchanged = (graph: Graph<BodyKind>): Approximated => ({
 	within: () => undefined,
 });
 
-const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions): Approximated => {
+/** Caps of degrees that are tried in turn, where no parameters hold the levels of higher ones. */
+const CAPS = [Number.POSITIVE_INFINITY, 255, 127, 63, LARGEST_DEGREE];
+
+const fromBounds = (graph: Graph<BodyKind>, options: ApproximateOptions, cap = 0): Approximated => {
 	const warnings = [
 		'no calibration data: activation ranges come from interval arithmetic, wider than real inputs reach; ' +
 			'polynomials fitted to typical inputs are of lower degree and nearer',
 		...warn.jumpWarnings(graph),
 	];
-	const fits = fitsFromBounds(graph, options, warnings);
+	const fits = fitsFromBounds(graph, { ...options, mostDegree: CAPS[cap] }, warnings);
 	const replacements = new Map([...fits].map(([id, fitted]) => [id, { kind: 'polynomial', fitted } as const]));
 	const activations = [...fits.values()].map(({ fit }) => fit);
-	return {
-		graph: replaceIn(graph, replacements),
-		report: { ...nothing, activations, warnings },
-		levels: 0,
-		within: () => undefined,
+	const replaced = replaceIn(graph, replacements);
+	const levels = depthOf(replaced);
+	// Only what was asked for takes degrees that a cap lowers.
+	const within = (maxLevels: number): Approximated | undefined => {
+		for (let lower = cap + 1; lower < CAPS.length && options.maxError !== undefined; lower++) {
+			const capped = fromBounds(graph, options, lower);
+			if (capped.levels <= maxLevels && capped.levels < levels) return capped;
+		}
+		return undefined;
 	};
+	return { graph: replaced, report: { ...nothing, activations, warnings }, levels, within };
 };
 
 const fromSamples = (graph: Graph<BodyKind>, options: ApproximateOptions, samples: Samples): Approximated => {

@@ -1,6 +1,7 @@
 import { CompileError } from '../../errors.ts';
 import { clenshaw, degreeOf, trim } from '../../numeric/chebyshev.ts';
 import { fit, minimax } from '../../numeric/fit.ts';
+import { remez } from '../../numeric/remez.ts';
 import { domainOf, functionOf, isDivisor } from '../activations.ts';
 import type { Activation, ChebyshevSeries, Node } from '../graph.ts';
 import type { Interval } from '../ranges.ts';
@@ -46,6 +47,13 @@ const DEGREES = [2, 3, 4, 7, 8, 15, 16, 31];
 export const LARGEST_DEGREE = 31;
 /** The same for divisors, whose values may range over powers of ten, and where an accuracy is asked for. */
 const FINE_DEGREES = [...DEGREES, 32, 63];
+/** Where an error is asked for: roots, |x| and their like are off by 0.14 to 0.28 of their range divided by the degree where they turn. */
+const ASKED_DEGREES = [...FINE_DEGREES, 127, 255, 511];
+/** From this degree on, least squares take too long. */
+const HIGH_DEGREE = 63;
+/** Above as many coefficients, errors are looked for at several places of each swing. */
+const MANY_COEFFICIENTS = 64;
+const PLACES_OF_A_SWING = 8;
 /** A divisor's polynomial that is off by more than this part of its value somewhere on the interval is no divisor. */
 export const MOST_DIVISOR_ERROR = 0.5;
 /** Without calibration: error relative to the function's range on its interval, or to its value for a divisor. */
@@ -234,6 +242,8 @@ const describe = (node: Node<'activation'>, series: ChebyshevSeries, data?: Cell
 		relative.max = Math.max(relative.max, first <= i && i <= last ? part : part / BEYOND);
 	}
 	for (let i = 0; i <= BINS; i++) maxError = Math.max(maxError, errorAt((2 * i) / BINS - 1));
+	const places = coefficients.length > MANY_COEFFICIENTS ? PLACES_OF_A_SWING * coefficients.length : 0;
+	for (let i = 0; i < places; i++) maxError = Math.max(maxError, errorAt(Math.cos((Math.PI * i) / places)));
 	const activationFit: ActivationFit = {
 		origin: node.origin,
 		fn: node.fn,
@@ -260,18 +270,25 @@ const describe = (node: Node<'activation'>, series: ChebyshevSeries, data?: Cell
 	};
 };
 
-type IntervalOptions = { readonly degree?: number | undefined; readonly maxError?: number | undefined };
+export type IntervalOptions = {
+	readonly degree?: number | undefined;
+	readonly maxError?: number | undefined;
+	/** No higher degree is tried, 31 at least; default: none. */
+	readonly mostDegree?: number | undefined;
+};
 
 /**
- * The near-minimax polynomial of the smallest sufficient degree, or of the given one.
+ * The near-minimax polynomial of the smallest sufficient degree, or of the given one: up to 31, up to 63 for a divisor and up to
+ * 511 where an error is asked for.
  * Errors: 'range' where the function is not defined on the interval, or is a divisor that no degree follows there.
  */
 export const fitInterval = (
 	node: Node<'activation'>,
 	interval: Interval,
-	{ degree, maxError = MOST_UNIFORM_ERROR }: IntervalOptions,
+	{ degree, maxError: asked, mostDegree = Number.POSITIVE_INFINITY }: IntervalOptions,
 	warnings: string[],
 ): Fitted => {
+	const maxError = asked ?? MOST_UNIFORM_ERROR;
 	const issues = domainIssue(node, interval, 'propagated');
 	if (issues.length > 0) throw new CompileError(issues);
 	const [low, high] = interval;
@@ -283,8 +300,9 @@ export const fitInterval = (
 	const accepted = Math.max(maxError * range, 1e-12 * Math.max(Math.abs(least), Math.abs(most)));
 	const unit = unitOf(node);
 	const attempt = (d: number): Fitted =>
-		describe(node, { center, radius, coefficients: trim(minimax(fn, d, center, radius, unit)) });
-	const searched = isDivisor(node) ? FINE_DEGREES : DEGREES;
+		describe(node, { center, radius, coefficients: trim(nearest(fn, d, { center, radius }, unit)) });
+	const all = asked !== undefined ? ASKED_DEGREES : isDivisor(node) ? FINE_DEGREES : DEGREES;
+	const searched = all.filter((d) => d <= Math.max(mostDegree, LARGEST_DEGREE));
 	const errorOf = ({ fit: { maxError: largest }, relative }: Fitted): number =>
 		relative === undefined ? largest / accepted : relative.max / maxError;
 	const fitted = firstWithin(degree === undefined ? searched : [degree], attempt, errorOf);
@@ -298,5 +316,16 @@ export const fitInterval = (
 	}
 	return fitted;
 };
+
+/** The near-minimax polynomial of fn on the interval. */
+const nearest = (
+	fn: (x: number) => number,
+	degree: number,
+	{ center, radius }: Frame,
+	unit: (y: number) => number,
+): number[] =>
+	degree >= HIGH_DEGREE
+		? remez((t) => fn(center + radius * t), degree, unit)
+		: minimax(fn, degree, center, radius, unit);
 
 export const percent = (part: number): string => `${Number((100 * part).toPrecision(3))} %`;

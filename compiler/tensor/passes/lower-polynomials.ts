@@ -35,7 +35,7 @@ export const lowerPolynomials = (graph: Graph<PolynomialKind>): Graph<CoreKind> 
 	);
 
 /** How many of the first V_k may be computed for linear combinations: more of them, fewer products above. */
-const BABY_CHOICES = [1, 3, 7];
+const BABY_CHOICES = [1, 3, 7, 15];
 /** Making monic may make values this much larger than the terms they stand for. */
 export const MOST_GROWTH = 64;
 /** Completing the square may shift by this many radii. */

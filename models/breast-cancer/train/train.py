@@ -2,8 +2,8 @@
 
     python3 train.py OUT_DIR
 
-OUT_DIR receives model.onnx, model.calibration.npy, samples/features.npy and
-samples/labels.npy. Needs torch, numpy and scikit-learn (made with torch 1.13,
+OUT_DIR receives model.onnx, model.calibration.npy (the training rows), train/labels.npy
+(their labels), samples/features.npy and samples/labels.npy. Needs torch, numpy and scikit-learn (made with torch 1.13,
 numpy 1.24 and scikit-learn 1.2).
 """
 import os
@@ -70,12 +70,14 @@ def main(out_dir):
         for name, v in zip(names, model.parts(x)):
             print(f"{name:12s} max {v.abs().max():7.3f}  rms {v.square().mean().sqrt():6.3f}")
 
-    os.makedirs(os.path.join(out_dir, "samples"), exist_ok=True)
+    for name in ("samples", "train"):
+        os.makedirs(os.path.join(out_dir, name), exist_ok=True)
     out = lambda name: os.path.join(out_dir, name)
     torch.onnx.export(model, test_x[:1], out("model.onnx"), opset_version=13,
                       input_names=["features"], output_names=["probability"])
     save = lambda name, t: np.save(out(name), np.ascontiguousarray(t.numpy()))
     save("model.calibration.npy", x)
+    save("train/labels.npy", y)
     save("samples/features.npy", test_x)
     save("samples/labels.npy", test_y)
 

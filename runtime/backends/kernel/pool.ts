@@ -186,7 +186,7 @@ export class Pool implements Runner {
 		let patience: ReturnType<typeof setTimeout> | undefined;
 		const abort = (): void => {
 			Atomics.store(this.#data.control, CONTROL.abort, 1);
-			patience ??= setTimeout(() => void team.end(aborted()), this.#patience);
+			patience ??= setTimeout(() => void team.end(aborted(signal)), this.#patience);
 		};
 		const thrown: unknown[] = [];
 		const tell = (): void => {

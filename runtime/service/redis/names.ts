@@ -56,6 +56,8 @@ export const channelsOf = (prefix: string) => ({
 	members: `${prefix}:joined`,
 	/** State or progress of a job; says its id. */
 	changed: `${prefix}:changed`,
+	/** An evaluation ended well; says how many seconds it took. */
+	evaluated: `${prefix}:evaluated`,
 	/** A job is no longer wanted; says its id. */
 	cancel: `${prefix}:cancel`,
 });

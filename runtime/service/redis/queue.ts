@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Queue, Job as QueueJob } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { RefusedError } from '../../errors.ts';
@@ -19,6 +20,8 @@ export type RedisQueueOptions = {
 	readonly fingerprint: string;
 	/** Told which blobs of keys unfinished jobs need; those that other servers or an earlier process accepted within a minute. */
 	readonly keys?: Pick<KeyStore, 'pin' | 'release'> | undefined;
+	/** Told the seconds of each evaluation that a worker did. */
+	readonly onEvaluated?: ((seconds: number) => void) | undefined;
 	/** Told in a sentence when the connection is lost or back, and what of its configuration would lose jobs. */
 	readonly onNotice?: ((text: string) => void) | undefined;
 };
@@ -39,6 +42,8 @@ const CLAIM_MS = 60_000;
 const LOOK_MS = 5000;
 /** Between two looks at what is unfinished. */
 const PIN_MS = 60_000;
+/** The longest that a connection takes that is made at all. */
+const CONNECT_MS = 5000;
 /** Seconds after which to ask again. */
 const RETRY_AFTER = 2;
 
@@ -66,6 +71,11 @@ const ended = ({ state }: JobStatus): boolean => state !== 'waiting' && state !=
 const same = (a: JobStatus | undefined, b: JobStatus): boolean =>
 	a?.state === b.state && a.progress?.stage === b.progress?.stage && a.progress?.done === b.progress?.done;
 
+/** What a worker says of an evaluation that ended well, if that is what it is. */
+const tellSeconds = (text: string | undefined, onEvaluated: (seconds: number) => void): void => {
+	if (text !== undefined && /^\d{1,9}(?:\.\d{1,9})?$/.test(text)) onEvaluated(Number(text));
+};
+
 /**
  * Jobs of one program in Redis, by BullMQ: accepted is what Redis has taken, and how well Redis keeps it is its own configuration
  * (docs/deploy.md). Everything is refused as 'busy' (ServiceError) while Redis cannot be reached, within some seconds; what waits
@@ -84,14 +94,18 @@ class BullQueue implements RedisQueue {
 	readonly #pinning: NodeJS.Timeout;
 	#closed = false;
 
-	constructor({ url, fingerprint, keys, onNotice }: RedisQueueOptions) {
+	constructor({ url, fingerprint, keys, onEvaluated = () => {}, onNotice }: RedisQueueOptions) {
 		this.#pins = keys === undefined ? undefined : new KeyPins(keys);
 		this.#prefix = prefixOf(fingerprint);
 		this.#notices = createNotices(onNotice);
 		this.#redis = openProducer(url, this.#notices.lost);
 		this.#redis.on('ready', () => void this.#ready());
-		const { changed } = channelsOf(this.#prefix);
-		this.#listeners = openListeners(url, new Map([[changed, this.#alarm.ring]]), () => {});
+		const { changed, evaluated } = channelsOf(this.#prefix);
+		const listeners = new Map([
+			[changed, this.#alarm.ring],
+			[evaluated, (text: string | undefined) => tellSeconds(text, onEvaluated)],
+		]);
+		this.#listeners = openListeners(url, listeners, () => {});
 		this.#pinning = setInterval(() => void this.#pin(), PIN_MS);
 		this.#pinning.unref();
 	}
@@ -166,7 +180,8 @@ class BullQueue implements RedisQueue {
 		});
 	}
 
-	names(): Promise<readonly string[]> {
+	async names(): Promise<readonly string[]> {
+		await this.#connected();
 		return this.#ask(async () => {
 			const jobs = await unfinishedJobs(this.#redis, this.#prefix);
 			return [...new Set(jobs.flatMap(({ input, keys }) => [input, ...keys]))];
@@ -198,6 +213,12 @@ class BullQueue implements RedisQueue {
 		} catch (error) {
 			this.#notices.failed(error);
 		}
+	}
+
+	/** Waits for a connection that is being made: what asks for this at the start is no client, who would rather be refused. */
+	async #connected(): Promise<void> {
+		if (this.#closed || this.#redis.status === 'ready') return;
+		await once(this.#redis, 'ready', { signal: AbortSignal.timeout(CONNECT_MS) }).catch(() => {});
 	}
 
 	/** Refuses what cannot reach Redis, as something that passes. */

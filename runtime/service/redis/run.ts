@@ -37,6 +37,8 @@ export class Run {
 	#progress: Progress | undefined;
 	#telling: NodeJS.Timeout | undefined;
 	#renewing = false;
+	/** How long it took, once it is computed here. */
+	#seconds: number | undefined;
 
 	constructor(options: RunOptions) {
 		this.#options = options;
@@ -90,10 +92,13 @@ export class Run {
 			await this.look();
 			if (this.#abort.signal.aborted) return new RefusedError('aborted', 'the evaluation was ended');
 			await this.#tellChange();
-			return await evaluator.evaluate(data, {
+			const start = performance.now();
+			const output = await evaluator.evaluate(data, {
 				signal: this.#abort.signal,
 				onProgress: (progress) => this.#heard(progress),
 			});
+			this.#seconds = (performance.now() - start) / 1000;
+			return output;
 		} catch (error) {
 			return error instanceof Error ? error : new Error(String(error));
 		}
@@ -104,6 +109,7 @@ export class Run {
 		if (typeof outcome === 'string') {
 			await job.updateData({ ...job.data, output: outcome });
 			await job.moveToCompleted(outcome, token, false);
+			await this.#tellSeconds();
 		} else if (this.#why === 'stopping') {
 			await job.moveToWait(token);
 		} else {
@@ -134,6 +140,12 @@ export class Run {
 		if (this.#progress === undefined || redis.status !== 'ready') return;
 		await job.updateProgress(this.#progress).catch(() => {});
 		await this.#tellChange();
+	}
+
+	async #tellSeconds(): Promise<void> {
+		const { redis, prefix } = this.#options;
+		if (this.#seconds === undefined) return;
+		await redis.publish(channelsOf(prefix).evaluated, this.#seconds.toFixed(6)).catch(() => 0);
 	}
 
 	async #tellChange(): Promise<void> {

@@ -1,10 +1,18 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { notPromised } from '../../../cli/audit/parties.ts';
+import { formatNumber } from '../../../cli/output.ts';
+import { percent } from '../../../cli/report/accuracy.ts';
+import { exposureOf, type ShownReport } from '../../../cli/report/exposure.ts';
 import { layerGraph } from '../../../cli/report/graph.ts';
+import { escapeHtml } from '../../../cli/report/html.ts';
+import { maskingText } from '../../../cli/report/masking.ts';
 import { consideredRows, costRows, keyRows, layerRows } from '../../../cli/report/tables.ts';
+import { wordsOf } from '../../../cli/report/words.ts';
 import { reportHtml } from '../../../cli/reportHtml.ts';
 import { inspectionText, summaryRows } from '../../../cli/summary.ts';
 import { compile } from '../../../compiler/index.ts';
+import type { MaskingPrice } from '../../../compiler/masking.ts';
 import type { Considered } from '../../../compiler/packing/considered.ts';
 import type { LayerReport } from '../../../compiler/report/layers.ts';
 import type { Report } from '../../../compiler/report.ts';
@@ -163,6 +171,83 @@ test('a small circuit is drawn operation by operation, a large one is not', () =
 	const many = Array.from({ length: 301 }, () => circuit.ops[0] as (typeof circuit.ops)[number]);
 	assert.not.match(reportHtml(report, { ...circuit, ops: many }), /data-op=/);
 	assert.not.match(reportHtml(report), /data-op=/);
+});
+
+const exposed: ShownReport = { ...report, exposure: exposureOf(compiled.program) };
+
+test('who sees what, what tables grant and what is not promised are on the page, as audit says it', () => {
+	const text = reportHtml(exposed);
+	const { parties, tables } = exposureOf(compiled.program);
+	assert.equal(
+		parties.map(({ party }) => party),
+		['client', 'server', 'wire'],
+	);
+	for (const { sees, never } of parties)
+		for (const line of [...sees, never.join(', ')]) assert.ok(text.includes(escapeHtml(line)), line);
+	for (const line of notPromised) assert.ok(text.includes(escapeHtml(line)), line);
+	const own = tables.filter(({ security }) => security === report.parameters.securityBits);
+	assert.is(own.length, 4);
+	const margins = found(
+		text,
+		/<td>(?:classical|quantum)<\/td><td class="number">[^<]*<\/td><td class="number">([^<]*)</g,
+	);
+	assert.equal(
+		margins,
+		own.map(({ margin }) => formatNumber(margin ?? Number.NaN)),
+	);
+	assert.not.match(text.replaceAll(/src="data:[^"]*"/g, ''), /<script|<b>y|src=|https?:|undefined|NaN/);
+	assert.not.match(page, /Who sees what/);
+});
+
+test('output masking is told with its price, in the terminal as on the page', () => {
+	const price = compiled.maskingPrice();
+	assert.ok(price !== undefined);
+	const priced = { ...exposed, masking: { ...report.masking, price: price as MaskingPrice } };
+	const told = maskingText(priced);
+	assert.match(told, /^on[,:] /);
+	assert.is(new Map(summaryRows(priced)).get('output masking'), told);
+	assert.ok(reportHtml(priced).includes(`nothing but its elements, is ${told}.`));
+});
+
+test('the words of the graph are explained, kernels where they occur', () => {
+	const words = wordsOf(report.layers);
+	for (const word of ['slot', 'level', 'scale', 'rot', 'leftovers', 'multiply'])
+		assert.ok(words.includes(`<dt>${word}</dt>`), word);
+	assert.not.match(words, /<dt>scalar products/);
+});
+
+test('one ciphertext goes without saying, more are told beside the link', () => {
+	const ways = report.layers.map((layer) => ({
+		...layer,
+		reads: layer.reads.map((read) => ({ ...read, ciphertexts: layer.origin === 'square' ? 18 : 1 })),
+	}));
+	assert.equal(found(layerGraph(ways), />(\d+ ct)</g), ['18 ct']);
+});
+
+test('what many levels are for is folded, what decides the ring degree is not', () => {
+	const level = (l: number): string => `31 bits at level ${l} for the products of x.`;
+	const text = [
+		'N = 32768: 500 of the 868 bits.',
+		...Array.from({ length: 9 }, (_, l) => level(9 - l)),
+		'N = 16384 does not do.',
+	];
+	const why = { ...report.parameters.why, text };
+	const deep = reportHtml({ ...report, parameters: { ...report.parameters, why } });
+	const [, lines = '', folded = ''] =
+		/<ul>(.*?)<\/ul><details><summary>what each of 9 levels is for<\/summary><ul>(.*?)<\/ul>/.exec(deep) ?? [];
+	assert.equal(found(lines, /<li>([^<]*)</g), [text[0], text.at(-1)]);
+	assert.equal(found(folded, /<li>([^<]*)</g), text.slice(1, -1));
+});
+
+test('percentages have three digits, and what is not all is not told as all', () => {
+	assert.equal([0.9997, 1, 0.99399, 0.0995612, 0.000581664, 0.5].map(percent), [
+		'99.97 %',
+		'100 %',
+		'99.4 %',
+		'9.96 %',
+		'0.0582 %',
+		'50 %',
+	]);
 });
 
 const way: Considered = {

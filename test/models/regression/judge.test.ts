@@ -16,6 +16,7 @@ import { agreementOf, type Measurement } from '../../../models/regression/measur
 const good: Measurement = {
 	...{ ringDegree: 16384, levels: 7, depth: 9, logQ: 420, keys: 29, keyBytes: 50_000_000 },
 	predicted: { error: 0.01, bits: 10, encryptionBits: 10.5 },
+	leftovers: 0,
 	clear: { accuracy: 0.9922, stated: 0.9922, difference: 1e-6 },
 	simulated: {
 		...{ samples: 10000, accuracy: 0.9921, flips: [{ sample: 7, margin: 0.015 }], refused: 0, doubtful: 0 },
@@ -95,6 +96,7 @@ test('of the encrypted decisions one may differ, or 1 %; none is implausible; no
 	fails(absolute(encrypted({ samples: 399, flips: flips(4) })), /4 of 399/);
 	fails(absolute(encrypted({ doubtful: 1 })), /implausible/);
 	fails(absolute(encrypted({ samples: 0 })), /0 of 0/);
+	fails(absolute({ ...good, leftovers: 3 }), /3 slots of outputs/);
 });
 
 test('the predicted error bounds the measured one, is within 5 bits of it, and simulated errors are like measured ones', () => {
@@ -113,6 +115,8 @@ test('the predicted error bounds the measured one, is within 5 bits of it, and s
 test('a point without a baseline fails, and one that is compiled or measured otherwise', () => {
 	fails(failures(relativeChecks(baseline(good), undefined)), /no baseline/);
 	fails(relative(simulated({ samples: 300, flips: [] })), /10000 samples/);
+	assert.equal(relative(simulated({ samples: 20000, accuracy: 0.95, refused: 9 })), [], 'other samples');
+	fails(relative({ ...simulated({ samples: 20000 }), depth: good.depth + 1 }), /^depth/);
 	const other = { ...baseline(good), options: { precision: 12 } };
 	fails(failures(relativeChecks(other, baseline(good))), /compiled and measured like its baseline/);
 });

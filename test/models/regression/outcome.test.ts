@@ -14,6 +14,7 @@ const baseline: Baseline = {
 const measurement: Measurement = {
 	...{ ringDegree: 8192, levels: 3, depth: 5, logQ: 200, keys: 18, keyBytes: 9_000_000 },
 	predicted: { error: 0.01, bits: 10, encryptionBits: 10.5 },
+	leftovers: 0,
 	clear: { accuracy: 0.98, stated: null, difference: 0 },
 	simulated: {
 		...{ samples: 100, accuracy: 0.97, flips: [{ sample: 7, margin: 1 }], refused: 0, doubtful: 0 },
@@ -93,7 +94,10 @@ test('a measurement is one line with a cell for every column; a regression has n
 	const regression = measurementTable([{ ...row, regression: true }]);
 	assert.match(regression, /R\^2 0\.9700/);
 	assert.not.match(regression, /beyond margin/);
-	assert.match(summaryTable([row]), /\| \[a fast\]\(models\/a\) \| 100 \| 98\.00 % \| 97\.00 % \| 99\.00 % \| 8192 \|/);
+	assert.match(
+		summaryTable([row]),
+		/\| \[a fast\]\(\.\.\/models\/a\) \| 100 \| 98\.00 % \| 97\.00 % \| 99\.00 % \| 8192 \|/,
+	);
 });
 
 test.run();

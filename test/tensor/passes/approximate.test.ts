@@ -325,4 +325,24 @@ test('the same model and data give the same polynomials twice', () => {
 	assert.equal(run().graph.nodes, run().graph.nodes);
 });
 
+test('without samples, degrees follow the error that is asked for, and fewer levels than that takes are the best within', () => {
+	const sketch = new Sketch();
+	const x = sketch.input('x', [4]);
+	const graph = sketch.graph({ y: [sketch.activation(x, 'abs', [4]), [4]] }) as Graph<BodyKind>;
+	const ranges = new Map([['x', inputBounds([4], [-1, 1])]]);
+	const asked = approximate(graph, { inputs: ranges, tails: new Map(), maxError: 0.0012 });
+	const degreeIn = ({ report }: typeof asked): number => report.activations[0]?.degree ?? 0;
+	assert.equal([asked.levels, degreeIn(asked), asked.report.warnings.length], [8, 254, 1]);
+	const fewer = asked.within(7);
+	assert.ok(fewer);
+	assert.equal([fewer.levels, degreeIn(fewer)], [7, 126]);
+	assert.match(
+		fewer.report.warnings.join(' '),
+		/abs on \[-1, 1\] is off by up to 0\.22\d % of its range even at degree 127/,
+	);
+	assert.is(fewer.within(6)?.levels, 6);
+	assert.is(fewer.within(4), undefined);
+	assert.is(approximate(graph, { inputs: ranges, tails: new Map() }).within(4), undefined);
+});
+
 test.run();
