@@ -31,7 +31,7 @@ export type Compiled = {
 	readonly clear: (inputs: ReadonlyMap<string, Float64Array>) => ReadonlyMap<string, Tensor>;
 	/** What other objectives would cost, at the price of a search for each. */
 	readonly tradeoffs: () => readonly Tradeoff[];
-	/** What output masking costs; undefined where it is off. Takes a search, and one for parameters where it is not free. */
+	/** What output masking costs; undefined where it is off or nothing holds the program without it. Takes a search, and one for parameters where it is not free. */
 	readonly maskingPrice: () => MaskingPrice | undefined;
 };
 

@@ -1,6 +1,7 @@
 import { totalBits } from './ckks/chain.ts';
 import { type CkksCircuit, plainProductsOf } from './ckks/circuit.ts';
 import { modulusLimit, RING_DEGREES } from './ckks/security.ts';
+import { unlessRefused } from './errors.ts';
 import { type CompileOptions, targetOf } from './options.ts';
 import { choosePacking, isSamePacking, type Packing } from './packing/choose.ts';
 import { hasUnknown, type Layout, UNKNOWN } from './packing/layout.ts';
@@ -78,7 +79,7 @@ const ringHolding = ({ parameters }: CkksCircuit): number =>
 
 /**
  * What masking costs, against the same network packed without it, with parameters of its own at the same ring degree; undefined where
- * it is off. Costs a search for a packing, and where that finds another one, the search for its parameters.
+ * it is off, and where that other program cannot be: no parameters, or keys beyond their limits. Costs a search for a packing, and where that finds another one, the search for its parameters.
  */
 export const maskingPriceOf = (stages: Stages, options: CompileOptions): MaskingPrice | undefined => {
 	if (options.masking === false) return undefined;
@@ -88,7 +89,7 @@ export const maskingPriceOf = (stages: Stages, options: CompileOptions): Masking
 	const search = { ...stages.search, masked: false };
 	const packing = choosePacking(search, ringDegree, targetOf(options));
 	if (isFree(stages, packing)) return { free: true, ringDegree, ...FREE };
-	const found = parametersAt(search, packing, knowledge, options, ringDegree);
+	const found = unlessRefused(() => parametersAt(search, packing, knowledge, options, ringDegree));
 	if (found === undefined) return undefined;
 	const other = found.solution.circuit;
 	const [costs, without] = [costsOf(circuit, targetOf(options)), costsOf(other, targetOf(options))];

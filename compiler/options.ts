@@ -84,7 +84,7 @@ export type CompileOptions = {
 	readonly compensation?: boolean;
 	/**
 	 * Slots of an output in which none of its elements lies are zero or copies of elements, unless this is false: they then hold what
-	 * the last layer left there, partial sums that tell the key owner something of the weights. Default true.
+	 * the last layer left there, partial sums that tell the key owner something of the weights, and of the others' inputs where several clients send some. Default true.
 	 */
 	readonly masking?: boolean;
 	/** MaxPool and GlobalMaxPool become means over the same windows: another model, which costs no polynomial. */

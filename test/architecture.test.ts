@@ -155,7 +155,7 @@ test('the client side runs in a browser: it loads no module of Node', () => {
 });
 
 test('nothing that the server loads can hold a secret key or decrypt', () => {
-	const sides = ['runtime/server.ts', ...sources('runtime/service'), 'examples/federated/coordinator.ts'];
+	const sides = ['runtime/server.ts', ...sources('runtime/service'), 'examples/federated/coordinatorProcess.ts'];
 	assert.ok(sides.includes('runtime/service/evaluationWorker.ts') && sides.every((side) => texts.has(side)));
 	const loaded = [...new Set(sides.flatMap((side) => [...reachable(side)]))].filter((file) => texts.has(file));
 	none(

@@ -14,7 +14,7 @@ import { type Masks, maskingOf } from './masking.ts';
 import { type AuditedKey, keysOf, type Party, partiesOf } from './parties.ts';
 import { type Judgement, judgements, modulusBits, securityOf } from './tables.ts';
 
-/** What `onnx-seal audit --json` prints: all of it found in the files themselves, but `range`, which is the report's word. */
+/** What `onnx-seal audit --json` prints: all of it found in the files themselves, but `range`, and whether masking was promised, which are the report's word. */
 export type Audit = {
 	readonly name: string;
 	readonly fingerprint: string;

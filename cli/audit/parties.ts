@@ -78,7 +78,7 @@ export const partiesOf = ({ client, server, constants }: Program): readonly Part
 				`structure: parameters, packing, ${keys} evaluation keys with steps and levels (client/program.json, ${jsonBytes(client)})`,
 				...modelNumbers(client),
 			],
-			never: ['weights', 'inputs of --plain', 'instructions'],
+			never: ['the weights in server/constants.bin', 'inputs of --plain', 'instructions'],
 		},
 		{
 			party: 'server',

@@ -128,7 +128,8 @@ const serve = async (build: string, given: Arguments): Promise<void> => {
 	const opened = await open(build, given, metrics, output);
 	const app = await appOf(opened, given, { tokens, stopping: stopping.signal, metrics });
 	try {
-		await opened.started;
+		// Processes that die again and again while they start are no reason not to end.
+		await Promise.race([opened.started, asked]);
 		const url = await app.listen({ host: given.host, port: given.port });
 		tell(url, opened, given, output);
 		await asked;

@@ -27,7 +27,8 @@ const work = async (
 ): Promise<void> => {
 	const output = makeOutput(given);
 	const asked = untilAsked();
-	await evaluator.started;
+	// One that dies again and again while it starts is no reason not to end.
+	await Promise.race([evaluator.started, asked]);
 	const worker = runWorker({
 		url: given.queue,
 		fingerprint,

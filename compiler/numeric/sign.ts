@@ -1,8 +1,8 @@
 import { clenshaw, nodes, toMonomials } from './chebyshev.ts';
 import { remez } from './remez.ts';
 
-/** An odd polynomial of x, c[0] + c[1] x + ..., and the levels that it takes. */
-type Stage = { readonly coefficients: readonly number[]; readonly levels: number };
+/** An odd polynomial of x, c[0] + c[1] x + ..., and how far off it is. */
+type Stage = { readonly coefficients: readonly number[]; readonly error: number };
 
 /** Polynomials one after another that come near to the sign of x, off by `error` where they are meant to. */
 export type SignStages = {
@@ -48,7 +48,7 @@ const nearest = (low: number, high: number, levels: number): SignStages | undefi
 };
 
 /** The odd polynomial of degree 2^levels - 1 nearest to 1 on [low, high], and how far off it is there. */
-const stage = (low: number, high: number, levels: number): Pick<Stage, 'coefficients'> & { readonly error: number } => {
+const stage = (low: number, high: number, levels: number): Stage => {
 	const degree = 2 ** (levels - 1) - 1;
 	const [from, to] = [(low / high) ** 2, 1];
 	const [center, radius] = [(from + to) / 2, (to - from) / 2];

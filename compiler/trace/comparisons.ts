@@ -9,7 +9,8 @@ import { atSite } from './tracer.ts';
 
 /**
  * Comparisons. No polynomial jumps, so what has to be told apart is stated: differences from `gap` to `most`. In between, results lie
- * between those on both sides, and beyond `most` they are far off: calibrate with inputs that reach as far as any will.
+ * between those on both sides, and beyond `most` they are far off. With calibration, the client accepts inputs that reach a quarter of their
+ * width further than it: give a `most` that is half as large again as the largest difference there.
  */
 export type ComparisonOptions = {
 	/** The smallest difference that has to be told apart. */
@@ -60,7 +61,7 @@ const stagesOf = (x: Expression, { gap, most, error }: Asked): readonly (readonl
 	return atSite(callerSite(), 'sign', [x], () =>
 		refuse({
 			code: 'parameters',
-			message: `no parameters have the levels to tell differences of ${gap} from those of ${-gap}, of up to ${most}.`,
+			message: `no polynomials that fit tell differences of ${gap} from those of ${-gap}, of up to ${most}.`,
 			hint: 'Ask for a wider gap, or for more error.',
 		}),
 	);

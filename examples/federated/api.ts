@@ -32,15 +32,16 @@ const send = (url: string, { method, path, token, body }: Asked): Promise<Respon
 
 /** The status and the whole body. Errors: the last of the tries where no answer comes. */
 const ask = async (url: string, asked: Asked): Promise<{ readonly status: number; readonly body: Uint8Array }> => {
-	for (let left = TRIES; ; left--)
+	for (let left = TRIES; ; left--) {
 		try {
 			const response = await send(url, asked);
-			if (response.status < 500 || left === 1)
-				return { status: response.status, body: new Uint8Array(await response.arrayBuffer()) };
+			const body = new Uint8Array(await response.arrayBuffer());
+			if (response.status < 500 || left === 1) return { status: response.status, body };
 		} catch (error) {
 			if (left === 1) throw error;
-			await sleep(50 * (TRIES - left + 1));
 		}
+		await sleep(50 * (TRIES - left + 1));
+	}
 };
 
 const refuse = (what: string, status: number): never => {

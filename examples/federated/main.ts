@@ -4,7 +4,8 @@
  *
  *     node examples/federated/main.ts [--task logistic|mlp|cnn] [--rounds 20] [--publish] [--keep <folder>]
  *
- * With --publish the first hospital makes weights at the end that may be shown to others, the coordinator among them.
+ * With --publish the first hospital makes weights at the end that may be shown to others, the coordinator among them; not of the
+ * CNN, whose training amplifies the noise of earlier rounds.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
 		keep: { type: 'string' },
 	},
 });
+if (values.publish && values.task === 'cnn') throw new Error('--publish: not with --task cnn, see README.md');
 const task = taskOf(values.task);
 const wanted = Number(values.rounds);
 if (!(Number.isInteger(wanted) && wanted >= 1 && wanted <= 1000))
@@ -64,7 +66,9 @@ try {
 	const outcome = await runFederation(folder, federation);
 	const sent = outcome.events.filter((event) => event.event === 'sent');
 	const received = outcome.events.filter((event) => event.event === 'moved');
-	console.log(`hospital-5 died ${outcome.deaths} times and came back; ${outcome.rounds.length} rounds, none lost`);
+	console.log(
+		`hospital-5 died ${outcome.deaths} times and came back; ${outcome.rounds.length} of ${rules.rounds} rounds`,
+	);
 	console.log(
 		`a user sends ${kilobytes(sent[0]?.bytes ?? 0)} in a round and receives ${kilobytes(received[0]?.bytes ?? 0)}`,
 	);

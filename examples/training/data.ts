@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { readArrays } from '../../cli/arrays.ts';
 import type { Rows } from './plain.ts';
 
@@ -7,7 +8,7 @@ const FURTHEST = 3;
 /** Rows y_i (x_i, 1), y_i = 1 or -1: what the data owner encrypts, and what it tests the weights on. */
 export type Data = { readonly train: Rows; readonly test: Rows };
 
-const folder = new URL('../../models/breast-cancer/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../../models/breast-cancer/', import.meta.url));
 
 const arrayIn = (file: string): { readonly shape: readonly number[]; readonly data: Float64Array } => {
 	const array = readArrays(folder + file).get('');

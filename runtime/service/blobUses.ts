@@ -31,8 +31,8 @@ export class BlobUses {
 		else this.#uses.delete(name);
 	}
 
-	/** Removes it unless someone needs it. */
+	/** Removes it unless someone needs it. What the store cannot remove now stays until its sweep finds that nobody names it. */
 	async clean(name: string): Promise<void> {
-		if (!this.#uses.has(name)) await this.#blobs.remove(name);
+		if (!this.#uses.has(name)) await this.#blobs.remove(name).catch(() => undefined);
 	}
 }

@@ -83,7 +83,11 @@ class Store implements KeyStore {
 	}
 
 	async present(owner: string, keySet: string) {
-		const set = this.#find(owner, keySet);
+		const set = await this.#turns.after('', async () => {
+			const found = this.#find(owner, keySet);
+			if (found !== undefined) await this.#lookAt(found);
+			return found;
+		});
 		if (set === undefined) return undefined;
 		const present = set.parts.flatMap((name, part) => (name === '' ? [] : [part]));
 		return { present, bytes: this.#bytesOf(set) };
@@ -145,6 +149,15 @@ class Store implements KeyStore {
 
 	names(): readonly string[] {
 		return [...new Set([...this.#uses.names, ...this.#pins.keys()])];
+	}
+
+	/** Forgets parts whose blobs are gone or were found damaged, so that their owner sends them again. */
+	async #lookAt(set: Manifest): Promise<void> {
+		const there = await Promise.all(set.parts.map((name) => name !== '' && this.#options.blobs.has(name)));
+		set.parts.forEach((name, part) => {
+			if (name !== '' && !there[part]) this.#uses.forget(name);
+		});
+		set.parts = set.parts.map((name, part) => (there[part] ? name : ''));
 	}
 
 	/** Checks a part that is among the blobs, and makes it one of the key set. */

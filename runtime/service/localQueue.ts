@@ -107,7 +107,9 @@ class Queue implements LocalQueue {
 				() => this.#assign(),
 				() => this.#assign(),
 			);
-		this.#sweeping = setInterval(() => void this.sweep(), SWEEP_MS);
+		const sweepQuietly = (): Promise<void> =>
+			this.sweep().catch(() => this.#notice('the files of old jobs could not be removed'));
+		this.#sweeping = setInterval(sweepQuietly, SWEEP_MS);
 		this.#sweeping.unref();
 	}
 
@@ -195,8 +197,8 @@ class Queue implements LocalQueue {
 			if (this.#ended.length <= keepCount && (oldest.end?.at ?? 0) >= this.#now() - keepMs) return;
 			this.#ended.shift();
 			this.#entries.delete(oldest.job.id);
-			if (oldest.end?.output !== undefined) await this.#uses.drop(oldest.end.output);
 			await this.#files.remove(oldest.job.id);
+			if (oldest.end?.output !== undefined) await this.#uses.drop(oldest.end.output);
 		}
 	}
 

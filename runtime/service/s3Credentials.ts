@@ -51,7 +51,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const given = (environment: Environment) => {
 	const { AWS_SHARED_CREDENTIALS_FILE: file, AWS_PROFILE: profile = 'default' } = environment;
-	if (environment.AWS_ACCESS_KEY_ID !== undefined || file === undefined)
+	if ((environment.AWS_ACCESS_KEY_ID ?? '') !== '' || file === undefined)
 		return {
 			id: environment.AWS_ACCESS_KEY_ID,
 			secret: environment.AWS_SECRET_ACCESS_KEY,

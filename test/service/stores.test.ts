@@ -65,4 +65,28 @@ test('key sets: parts, owners, quota, the one unused for longest, time, pins, re
 	assert.is(await blobs.has(names[0] ?? ''), false);
 });
 
+test('a key that is gone or damaged is asked for again, and a store that cannot remove stops nobody', async () => {
+	const root = join(folder, 'lost');
+	const disk = await openDiskBlobs(root);
+	const broken = { ...disk, remove: () => Promise.reject(new Error('the store does not answer')) };
+	const user = await makeUser('a');
+	const limits = { ownerBytes: 1e9, totalBytes: 1e9, ttlMs: 1e6 };
+	const keys = await openKeyStore({ program: program.server, blobs: broken, folder: join(folder, 'some'), ...limits });
+	const send = async (): Promise<void> => {
+		for (const [i, part] of user.parts.entries()) await keys.add('a', user.keySet, i, part);
+	};
+	await send();
+	const names = (await keys.complete('a', user.keySet)) ?? [];
+	await disk.remove(names[1] ?? '');
+	const left = user.parts.map((_, i) => i).filter((i) => i !== 1);
+	assert.equal((await keys.present('a', user.keySet))?.present, left);
+	assert.is(await keys.complete('a', user.keySet), undefined);
+	await send();
+	assert.equal(await keys.complete('a', user.keySet), names);
+	keys.pin(names);
+	await keys.release(names);
+	assert.is(await keys.remove('a', user.keySet), true);
+	assert.equal([await keys.present('a', user.keySet), keys.names()], [undefined, []]);
+});
+
 test.run();

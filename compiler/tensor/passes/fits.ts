@@ -309,9 +309,10 @@ export const fitInterval = (
 	if ((fitted.relative?.max ?? 0) > MOST_DIVISOR_ERROR) throw new CompileError([tooWide(node, interval)]);
 	if (degree === undefined && errorOf(fitted) > 1) {
 		const error = `${percent(fitted.relative?.max ?? fitted.fit.maxError / range)} of its ${isDivisor(node) ? 'value' : 'range'}`;
+		const reached = searched.length < all.length ? 'at the highest degree whose levels fit,' : 'even at degree';
 		warnings.push(
 			`${node.origin}: ${node.fn} on [${Number(low.toPrecision(4))}, ${Number(high.toPrecision(4))}] is off by up to ` +
-				`${error} even at degree ${searched.at(-1)}: give calibration data`,
+				`${error} ${reached} ${searched.at(-1)}: give calibration data`,
 		);
 	}
 	return fitted;

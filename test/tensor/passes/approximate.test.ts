@@ -338,7 +338,7 @@ test('without samples, degrees follow the error that is asked for, and fewer lev
 	assert.equal([fewer.levels, degreeIn(fewer)], [7, 126]);
 	assert.match(
 		fewer.report.warnings.join(' '),
-		/abs on \[-1, 1\] is off by up to 0\.22\d % of its range even at degree 127/,
+		/abs on \[-1, 1\] is off by up to 0\.22\d % of its range at the highest degree whose levels fit, 127/,
 	);
 	assert.is(fewer.within(6)?.levels, 6);
 	assert.is(fewer.within(4), undefined);
