@@ -26,7 +26,7 @@ const isReport = isRecord({
 	layers: isList(isRecord({ considered: isList(isRecord({})), composed: isList(isText) })),
 	activations: isList(isRecord({})),
 	range: isRecord({}),
-	masking: isRecord({ outputs: isList(isRecord({})) }),
+	masking: isRecord({ outputs: isList(isRecord({ output: isText, leftovers: isNumber })) }),
 	warnings: isList(isText),
 });
 

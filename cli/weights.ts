@@ -20,7 +20,8 @@ export const withWeights = (samples: Samples, weights: Weights): Samples => {
 
 /**
  * Values for those inputs of a program that were weights before it was compiled, from the same model or one of its form.
- * Errors: RefusedError 'input' when it has none of them, or one of another shape.
+ * Errors: RefusedError 'input' when it has none of them, or one of another shape; CompileError for a model that cannot be read or a
+ * weight that cannot be encrypted.
  */
 export const weightsFor = (inputs: readonly Port[], model: ModelFile): Weights => {
 	const graph = readGraph(decodeModel(model.bytes));

@@ -104,7 +104,7 @@ const tell = (url: string, { program }: OpenedService, given: Arguments, output:
 	output.result({ url, model: client.name, fingerprint: client.fingerprint, pid: process.pid }, () =>
 		[
 			`${url} serves ${client.name} (${client.fingerprint.slice(0, 16)}...): ${formatTime(predicted.evaluateMs)} for each evaluation, as predicted.`,
-			`${given.tokens === undefined ? 'Everyone who reaches it may use it' : 'A token is asked for'}; one user may keep ${formatBytes(given.keyQuota)} of evaluation keys in ${given.data}.`,
+			`${given.tokens === undefined ? 'Everyone who reaches it may use it' : 'A token is asked for'}; one user may keep ${formatBytes(given.keyQuota)} of evaluation keys in ${given.blobs === undefined ? given.data : `s3://${given.blobs.bucket}`}.`,
 		].join('\n'),
 	);
 };

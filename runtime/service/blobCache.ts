@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import type { BlobStore } from './blobs.ts';
 import { openDiskBlobs, type StoredBlob } from './diskBlobs.ts';
 import { unlessMissing } from './files.ts';
@@ -13,8 +13,9 @@ export type BlobCache = Pick<BlobStore, 'put' | 'get' | 'remove'> & {
 const SETTLED_MS = 60_000;
 /** What nobody used for so long goes, whether or not there is room. */
 const OLDEST_MS = 86_400_000;
-/** The folder is looked through after every so much of what it may hold. */
+/** The folder is looked through after every so much of what it may hold, and so often. */
 const LOOK_SHARE = 1 / 16;
+const LOOK_MS = 3_600_000;
 
 /** What has to go for `mostBytes` to be kept: what is too old, then what was unused for longest. */
 const victimsOf = (blobs: readonly StoredBlob[], mostBytes: number, now: number): readonly StoredBlob[] => {
@@ -45,7 +46,13 @@ export const openBlobCache = async (
 		unseen = 0;
 		const blobs: StoredBlob[] = [];
 		for await (const blob of disk.list()) blobs.push(blob);
-		for (const { name } of victimsOf(blobs, mostBytes, now())) await disk.remove(name);
+		for (const { name } of victimsOf(blobs, mostBytes, now())) if (await isSettled(name)) await disk.remove(name);
+	};
+
+	/** Was it not used since it was listed? */
+	const isSettled = async (name: string): Promise<boolean> => {
+		const found = await unlessMissing(stat(disk.pathOf(name)));
+		return found !== undefined && found.mtimeMs <= now() - SETTLED_MS;
 	};
 
 	const put: BlobStore['put'] = async (content, limit) => {
@@ -64,5 +71,6 @@ export const openBlobCache = async (
 	};
 
 	await trim();
+	setInterval(() => void trim().catch(() => undefined), LOOK_MS).unref();
 	return { put, get, remove: disk.remove, pathOf: disk.pathOf };
 };

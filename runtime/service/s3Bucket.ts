@@ -148,6 +148,7 @@ export const openBucket = (given: S3Place, credentials: S3Credentials, handling:
 class Bucket implements S3Bucket {
 	readonly #s3: S3mini;
 	readonly #prefix: string;
+	readonly #answerMs: number;
 	readonly #idleMs: number;
 	readonly #pauseMs: number;
 	readonly #attempts: number;
@@ -161,6 +162,7 @@ class Bucket implements S3Bucket {
 		const address = { endpoint: `${endpoint}/${bucket}`, region, fetch: boundedFetch(answerMs) };
 		this.#s3 = new S3mini({ ...credentials, ...address });
 		this.#prefix = prefix === '' ? '' : `${prefix}/`;
+		this.#answerMs = answerMs;
 		this.#idleMs = idleMs;
 		this.#pauseMs = pauseMs;
 		this.#attempts = attempts;
@@ -274,14 +276,16 @@ class Bucket implements S3Bucket {
 		return refusal;
 	}
 
-	/** Does it, again where it fails in a way that may pass. */
+	/** Does it, again where it fails in a way that may pass, but not after a store has let us wait. */
 	async #asked<T>(work: () => Promise<T>): Promise<T> {
+		const start = performance.now();
 		for (let attempt = 1; ; attempt++)
 			try {
 				return await work();
 			} catch (error) {
 				if (isOurs(error)) throw error;
-				if (attempt >= this.#attempts || !mayPass(error)) throw this.#givenUp(error);
+				const waited = performance.now() - start > this.#answerMs;
+				if (attempt >= this.#attempts || waited || !mayPass(error)) throw this.#givenUp(error);
 				await sleep(this.#pauseMs * 2 ** (attempt - 1));
 			}
 	}
