@@ -16,6 +16,7 @@ import { agreement, openModel } from '../examples/encrypted-model/run.ts';
 import { zoo } from '../models/index.ts';
 import { testSetOf, writeTestSets } from '../models/regression/data.ts';
 import { refusalOf } from '../runtime/inputs.ts';
+import { median } from './alternate.ts';
 import { duration, machine, megabytes, publish, table } from './table.ts';
 
 const { values, positionals } = parseArgs({
@@ -37,9 +38,6 @@ const testSamples = ({ model }: Case, { compiled, withWeights }: EncryptedModel)
 };
 
 const bytes = (count: number): string => (count < 1e5 ? `${(count / 1000).toFixed(0)} kB` : megabytes(count));
-
-const median = (numbers: readonly number[]): number =>
-	numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 
 const measure = async (one: Case): Promise<readonly string[]> => {
 	const model = compileCase(one);

@@ -15,6 +15,7 @@ import type { MemberEvent } from '../examples/federated/member.ts';
 import { weightsIn } from '../examples/federated/network.ts';
 import { usualFaults, usualRules } from '../examples/federated/scenario.ts';
 import { type Task, taskOf, tasks } from '../examples/federated/tasks.ts';
+import { median } from './alternate.ts';
 import { PAILLIER_BYTES, paillierMilliseconds } from './paillier.ts';
 import { duration, machine, publish, table } from './table.ts';
 
@@ -43,8 +44,6 @@ const measure = async (task: Task): Promise<Measured> => {
 	}
 };
 
-const median = (numbers: readonly number[]): number =>
-	numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(bytes < 1e5 ? 1 : 0)} kB`;
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const ofKind = <K extends MemberEvent['event']>(events: readonly MemberEvent[], kind: K) =>

@@ -1,6 +1,6 @@
 import { createDiffieHellman, getDiffieHellman, randomBytes } from 'node:crypto';
 
-import { cpuMilliseconds } from '../examples/federated/cpu.ts';
+import { cpuMilliseconds } from '../examples/cpu.ts';
 
 /**
  * What federated averaging takes with one value in each Paillier ciphertext, as in its usual descriptions: n of 2048 bits, which is held

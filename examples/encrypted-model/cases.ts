@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { readArrays } from '../../cli/arrays.ts';
 import { decisionOf } from '../../cli/decisions.ts';
 import { type Compiled, type CompileOptions, compile } from '../../compiler/index.ts';
 import { type ZooModel, zoo } from '../../models/index.ts';
+import { rowsOf } from '../data.ts';
 
 /** A network whose weights and biases are encrypted like its inputs: names of its initializers. */
 export type Case = { readonly model: string; readonly what: string; readonly encrypt: readonly string[] };
@@ -32,16 +31,6 @@ const zooModel = ({ model }: Case): ZooModel => {
 	if (found === undefined) throw new Error(`there is no model ${model}`);
 	return found;
 };
-
-/** The rows of the only array in a file. */
-const rowsIn = (file: string): Float64Array[] => {
-	const [array] = readArrays(file).values();
-	const count = array?.shape[0] ?? 0;
-	const size = (array?.data.length ?? 0) / count;
-	return Array.from({ length: count }, (_, i) => (array?.data ?? new Float64Array()).slice(i * size, (i + 1) * size));
-};
-
-const rowsOf = (path: string): Float64Array[] => rowsIn(fileURLToPath(new URL(path, folder)));
 
 /** Values of all inputs by name. */
 export type Inputs = ReadonlyMap<string, Float64Array>;

@@ -2,6 +2,7 @@ import { createClient } from '../../runtime/client.ts';
 import { LocalEvaluator } from '../../runtime/local.ts';
 import type { Result } from '../../runtime/results.ts';
 import { createServer, joinInputs } from '../../runtime/server.ts';
+import { cpuMilliseconds } from '../cpu.ts';
 import type { EncryptedModel, Inputs } from './cases.ts';
 
 const decisionIn = ({ decide, output }: EncryptedModel, { outputs, warnings }: Result): number => {
@@ -28,11 +29,10 @@ export const openModel = async (model: EncryptedModel, weights = model.weights) 
 		decide: async (sample: Inputs): Promise<number> => {
 			const request = await client.encryptInput(model.input, sample.get(model.input) ?? []);
 			sampleBytes = request.length;
-			const start = process.cpuUsage();
+			const start = cpuMilliseconds();
 			const messages = new Map([...kept, [model.input, request]]);
 			const answer = await server.evaluate(await joinInputs(server.program, messages));
-			const { user, system } = process.cpuUsage(start);
-			times.push((user + system) / 1000);
+			times.push(cpuMilliseconds() - start);
 			return decisionIn(model, await client.decrypt(answer));
 		},
 		/** Bytes of the last sample. */

@@ -7,7 +7,7 @@ import { refusalBody, refusalOf } from '../../runtime/service/answers.ts';
 import { ownerOf, type Token } from '../../runtime/service/auth.ts';
 import { ServiceError } from '../../runtime/service/errors.ts';
 import { inputLength, messageLength } from '../../runtime/sizes.ts';
-import { cpuMilliseconds } from './cpu.ts';
+import { cpuMilliseconds } from '../cpu.ts';
 import { type RoundLog, type RoundRules, Rounds, type Verdict } from './rounds.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Result } from '../../runtime/client.ts';
+import { cpuMilliseconds } from '../cpu.ts';
 import type { Api } from './api.ts';
-import { cpuMilliseconds } from './cpu.ts';
 import { type Examples, initialWeights } from './network.ts';
 import type { Verdict } from './rounds.ts';
 import { START, type Task } from './tasks.ts';

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { readArrays } from '../../cli/arrays.ts';
 import { uniform } from '../../compiler/numeric/uniform.ts';
+import { breastCancer } from '../data.ts';
 import { type Examples, type Network, shuffled, type Training } from './network.ts';
 
 /** What is learnt together: a network, the rows that each user has, how a user trains, and how far an update may go. */
@@ -22,38 +22,10 @@ export type Task = {
 /** The seed of the weights that every user begins with. */
 export const START = 7;
 
-const MODELS = join(import.meta.dirname, '..', '..', 'models');
-
-/** Rows of a .npy file with a matrix. */
-const rowsOf = (path: string): readonly Float64Array[] => {
-	const { shape, data } = only(path);
-	const [rows = 0, columns = 0] = shape;
-	return Array.from({ length: rows }, (_, i) => data.slice(i * columns, (i + 1) * columns));
-};
-
-const only = (path: string) => {
-	const [array] = readArrays(join(MODELS, path)).values();
-	if (array === undefined) throw new Error(`${path} holds no array`);
-	return array;
-};
-
-/** The Wisconsin breast cancer data, every feature brought to mean 0 and deviation 1 by numbers that all users have agreed on. */
-const breastCancer = (): { all: Examples; test: Examples } => {
-	const rows = rowsOf('breast-cancer/model.calibration.npy');
-	const columns = Array.from({ length: 30 }, (_, k) => rows.map((row) => row[k] as number));
-	const means = columns.map((values) => values.reduce((sum, v) => sum + v, 0) / values.length);
-	const deviations = columns.map((values, k) =>
-		Math.sqrt(values.reduce((sum, v) => sum + (v - (means[k] as number)) ** 2, 0) / values.length),
-	);
-	const scaled = (row: Float64Array): Float64Array =>
-		row.map((v, k) => (v - (means[k] as number)) / (deviations[k] as number));
-	return {
-		all: { inputs: rows.map(scaled), labels: only('breast-cancer/train/labels.npy').data },
-		test: {
-			inputs: rowsOf('breast-cancer/samples/features.npy').map(scaled),
-			labels: only('breast-cancer/samples/labels.npy').data,
-		},
-	};
+/** The rows that hospitals have together, brought to mean 0 and deviation 1 by numbers that all have agreed on. */
+const hospitals = (): ReturnType<Task['load']> => {
+	const { train, test } = breastCancer();
+	return { all: train, test };
 };
 
 const PIXELS = 784;
@@ -82,7 +54,7 @@ export const tasks: readonly Task[] = [
 		training: { epochs: 1, batch: 16, rate: 0.3, decay: 0.001 },
 		clip: 2,
 		mostRows: 200,
-		load: breastCancer,
+		load: hospitals,
 	},
 	{
 		name: 'mlp',
@@ -90,7 +62,7 @@ export const tasks: readonly Task[] = [
 		training: { epochs: 1, batch: 16, rate: 0.1, decay: 0.003 },
 		clip: 2,
 		mostRows: 200,
-		load: breastCancer,
+		load: hospitals,
 	},
 	{
 		name: 'cnn',

@@ -3,6 +3,7 @@ import { createClient } from '../../runtime/client.ts';
 import { LocalEvaluator } from '../../runtime/local.ts';
 import type { Result } from '../../runtime/results.ts';
 import { createServer, joinInputs } from '../../runtime/server.ts';
+import { cpuMilliseconds } from '../cpu.ts';
 import { scalesOf, trainingCircuit } from './circuit.ts';
 import { packed } from './data.ts';
 import { polynomialSigmoid, type Rows, type State, trainPlainly, zeroState } from './plain.ts';
@@ -85,12 +86,6 @@ export type Traffic = {
 	readonly answerBytes: number;
 };
 
-/** CPU time since then: what else the machine computes does not count. */
-const cpuMilliseconds = (start: NodeJS.CpuUsage): number => {
-	const { user, system } = process.cpuUsage(start);
-	return (user + system) / 1000;
-};
-
 /** The two sides of a training in this process; what goes from one to the other is bytes. */
 export const openEncrypted = async ({ compiled: { program } }: Training, threads = 1) => {
 	const client = await createClient(program.client);
@@ -108,14 +103,14 @@ export const openEncrypted = async ({ compiled: { program } }: Training, threads
 		}
 		const state = [await client.encryptInput('v', v), await client.encryptInput('w', w)] as const;
 		sizes.stateBytes += state[0].length + state[1].length;
-		const start = process.cpuUsage();
+		const start = cpuMilliseconds();
 		const messages = new Map([
 			['X', data.message],
 			['v', state[0]],
 			['w', state[1]],
 		]);
 		const answer = await server.evaluate(await joinInputs(server.program, messages));
-		evaluateMs += cpuMilliseconds(start);
+		evaluateMs += cpuMilliseconds() - start;
 		sizes.answerBytes += answer.length;
 		return client.decrypt(answer);
 	};
