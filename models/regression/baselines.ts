@@ -11,14 +11,11 @@ export const readBaselines = (): ReadonlyMap<string, Baseline> =>
 export const writeBaselines = (baselines: ReadonlyMap<string, Baseline>): void =>
 	writeFileSync(FILE, `${JSON.stringify(Object.fromEntries(baselines), null, '\t')}\n`);
 
-/** The names, dearest first: those without a baseline, then by ring degree times levels times samples. */
+/** The names, dearest first: those without a baseline, then by bytes of keys, which grow with the ring, its levels and the layers. */
 export const dearestFirst = (
 	names: readonly string[],
-	baselines: ReadonlyMap<string, Pick<Baseline, 'ringDegree' | 'levels' | 'samples'>>,
+	baselines: ReadonlyMap<string, Pick<Baseline, 'keyBytes'>>,
 ): readonly string[] => {
-	const weight = (name: string): number => {
-		const known = baselines.get(name);
-		return known === undefined ? Infinity : known.ringDegree * known.levels * known.samples;
-	};
+	const weight = (name: string): number => baselines.get(name)?.keyBytes ?? Infinity;
 	return names.toSorted((a, b) => (weight(a) === weight(b) ? 0 : weight(b) - weight(a)));
 };

@@ -57,9 +57,9 @@ test('models/baselines.json has nothing that is no point, and its options are th
 
 test('points without a baseline come first, then those that take longest', () => {
 	const known = new Map([
-		['small', { ringDegree: 8192, levels: 3, samples: 10000 }],
-		['large', { ringDegree: 32768, levels: 13, samples: 10000 }],
-		['quick', { ringDegree: 32768, levels: 13, samples: 45 }],
+		['small', { keyBytes: 9e6 }],
+		['large', { keyBytes: 9e8 }],
+		['quick', { keyBytes: 2e5 }],
 	]);
 	assert.equal(dearestFirst(['quick', 'small', 'new', 'large', 'newer'], known), [
 		'new',
