@@ -69,6 +69,6 @@ const missing = known.filter((name) => !read().has(name));
 const left = missing.length === 0 ? '' : ` Not measured here: ${missing.join(', ')}.`;
 publish(
 	'http',
-	`${table(head, rows)}\n\n${machine()}, which others used as well.${left}`,
+	`${table(head, rows)}\n\n${machine()}, which others used as well. Empty: not measured.${left}`,
 	values.write && failed === 0,
 );
